@@ -1,0 +1,63 @@
+"""What every wire model is made of: strict requests, lenient responses, problem documents and pages."""
+
+from __future__ import annotations
+
+from typing import Annotated, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MAX_COMPLETION_CHARS = 4_000_000
+"""Longest completion that a report may carry, in characters."""
+MAX_INSTANCES = 1_024
+"""Most instances that one request may ask for."""
+
+Scope = Literal["read", "train", "execute", "admin"]
+"""What a key may do; `admin` includes the others."""
+Mode = Literal["answer", "program"]
+"""What the prompt asks for: the answer itself, or a program that computes it."""
+
+
+class Request(BaseModel):
+    """A body sent to the server; an unknown field is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Response(BaseModel):
+    """A body sent by the server; a field that this version does not know is ignored."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Message(Response):
+    """One chat message."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Problem(Response):
+    """An RFC 9457 problem document, the body of every error."""
+
+    type: str = "about:blank"
+    title: str
+    status: int = Field(ge=400, le=599)
+    code: str
+    """Stable name of the error, such as `attempt_conflict`."""
+    detail: str
+    """What is wrong, where, and what to do."""
+    request_id: str | None = None
+
+
+Item = TypeVar("Item")
+
+
+class Page(Response, Generic[Item]):
+    """One page of a list."""
+
+    items: list[Item]
+    next_page: str | None = None
+    """Token of the next page; None on the last one."""
+
+
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=120)]

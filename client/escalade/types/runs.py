@@ -1,0 +1,200 @@
+"""Runs: their batches, attempts, controllers and events."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from escalade.types.base import MAX_COMPLETION_CHARS, Message, Mode, Request, Response
+from escalade.types.environments import AnswerType, EnvironmentStatus
+from escalade.types.scores import Outcome, Verdict
+
+
+class CurriculumSettings(Request):
+    """Which policy a run follows, with its constants."""
+
+    policy: str = Field(default="scaler", max_length=40)
+    """See CURRICULUM: `scaler`, and others as the server lists them."""
+    constants: dict[str, float] = {}
+    """Constants to change from their defaults, by name."""
+
+
+class PoolFilter(Request):
+    """Which environments a run draws from: those that pass every filter given."""
+
+    environments: list[str] | None = None
+    """Slugs; None is all."""
+    tags: list[str] | None = None
+    """At least one of these tags."""
+    answer_types: list[AnswerType] | None = None
+    sources: list[str] | None = None
+    statuses: list[EnvironmentStatus] = ["verified", "unverified"]
+
+
+class RunRequest(Request):
+    """Start a run."""
+
+    name: str = Field(min_length=1, max_length=200)
+    curriculum: CurriculumSettings = CurriculumSettings()
+    pool: PoolFilter = PoolFilter()
+    groups: int = Field(default=64, ge=1, le=1_024)
+    """Groups per batch, unless a batch asks for another number; also the size of the active set."""
+    rollouts: int = Field(default=8, ge=1, le=1_024)
+    """Rollouts per group."""
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    deadline_s: float = Field(default=1800.0, gt=0, le=7 * 86_400)
+    """Seconds from a batch's issue to its groups' deadline."""
+    success_threshold: float = Field(default=1.0, gt=0, le=1)
+    """A score that the trainer brings counts as right at or above this."""
+    max_prompt_chars: int | None = Field(default=None, ge=100)
+    """Levels whose prompts would be longer are not served."""
+    mode: Mode = "answer"
+    reveal_answers: bool = False
+    """Show ground truths in this run's batches; needs an admin key."""
+
+
+class RunPatch(Request):
+    """Change a run's settings."""
+
+    name: str | None = Field(default=None, min_length=1, max_length=200)
+    deadline_s: float | None = Field(default=None, gt=0, le=7 * 86_400)
+
+
+class Run(Response):
+    """A run as it stands."""
+
+    run: str
+    name: str
+    curriculum: CurriculumSettings
+    pool_size: int = Field(ge=0)
+    groups: int
+    rollouts: int
+    seed: int
+    deadline_s: float
+    success_threshold: float
+    max_prompt_chars: int | None = None
+    mode: Mode = "answer"
+    reveal_answers: bool = False
+    generation: int = Field(ge=0)
+    last_cursor: int | None = None
+    """Highest cursor issued so far."""
+    created_at: datetime
+
+
+class BatchRequest(Request):
+    """Ask for the batch of one trainer step."""
+
+    groups: int | None = Field(default=None, ge=1, le=1_024)
+    """None is the run's number."""
+    rollouts: int | None = Field(default=None, ge=1, le=1_024)
+    """None is the run's number."""
+
+
+class Group(Response):
+    """One instance inside a batch, to be answered by `rollouts` rollouts."""
+
+    group: str
+    """`CURSOR.INDEX`; unique within the run."""
+    instance: str
+    environment: str
+    version: str
+    level: int = Field(ge=0)
+    mode: Mode = "answer"
+    answer_type: AnswerType
+    messages: list[Message]
+    rollouts: int
+    deadline: datetime
+    answer: str | None = None
+    """The ground truth; only in a run with `reveal_answers`."""
+
+
+class Batch(Response):
+    """What a trainer works on at one step."""
+
+    run: str
+    cursor: int = Field(ge=0)
+    groups: list[Group]
+
+
+class AttemptReport(Request):
+    """One rollout's answer to one group."""
+
+    group: str = Field(max_length=40)
+    rollout: int = Field(ge=0)
+    """Index of the rollout within its group."""
+    completion: str | None = Field(default=None, max_length=MAX_COMPLETION_CHARS)
+    """The model's whole answer; None when `score` is given."""
+    score: float | None = Field(default=None, ge=0, le=1)
+    """A score that the trainer computed; None when `completion` is given."""
+    completion_tokens: int | None = Field(default=None, ge=0)
+    """Length of the completion, in tokens."""
+    policy_step: int | None = Field(default=None, ge=0)
+    """The step whose weights wrote the completion."""
+
+    @model_validator(mode="after")
+    def _completion_or_score(self) -> AttemptReport:
+        if (self.completion is None) == (self.score is None):
+            raise ValueError("give exactly one of `completion` and `score`")
+        return self
+
+
+class AttemptReports(Request):
+    """Rollouts to score and store."""
+
+    attempts: list[AttemptReport] = Field(min_length=1, max_length=4_096)
+
+
+class AttemptOutcome(Response):
+    """What became of one rollout."""
+
+    group: str
+    rollout: int
+    outcome: Outcome
+    score: float | None = Field(default=None, ge=0, le=1)
+    accuracy: Literal[0, 1] | None = None
+    verdict: Verdict | None = None
+    extracted: str | None = None
+    format: str | None = None
+    detail: str | None = None
+    repeat: bool = False
+    """The same report had come before; this is its first outcome."""
+    late: bool = False
+    """Its group had closed; stored, but no controller moved."""
+
+
+class AttemptResults(Response):
+    """Outcomes in the order of the reports."""
+
+    outcomes: list[AttemptOutcome]
+    closed: list[str]
+    """Groups that these reports completed."""
+
+
+class Controller(Response):
+    """The difficulty state of one environment in one run."""
+
+    environment: str
+    version: str
+    active: bool
+    """Whether the active set holds it now."""
+    level: float = Field(ge=0)
+    """The policy's continuous difficulty, in levels."""
+    top_level: int = Field(ge=0)
+    visits: int = Field(ge=0)
+    """Batches that this environment was in and that moved its controller."""
+    accuracy: float | None = Field(default=None, ge=0, le=1)
+    """Mean accuracy at its last visit."""
+    state: dict[str, Any] = {}
+    """The policy's own variables."""
+
+
+class Event(Response):
+    """One row of a run's append-only log."""
+
+    sequence: int = Field(ge=0)
+    kind: str
+    generation: int
+    created_at: datetime
+    payload: dict[str, Any]

@@ -1,0 +1,63 @@
+"""Stateless scoring of completions against instances."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from escalade.types.base import MAX_COMPLETION_CHARS, Request, Response
+
+Outcome = Literal["scored", "error", "expired"]
+"""`error`: our infrastructure failed; never a 0. `expired`: the report never came."""
+Verdict = Literal[
+    "accepted",
+    "wrong",
+    "no_answer",
+    "unreadable",
+    "too_long",
+    "time_limit",
+    "memory_limit",
+    "output_limit",
+    "runtime_error",
+    "compile_error",
+    "reported",
+]
+"""`no_answer`: nothing to extract; `unreadable`: something, but not of the answer's type; `reported`: the trainer
+brought its own score."""
+
+
+class ScoreItem(Request):
+    """One completion to judge."""
+
+    instance: str = Field(max_length=80)
+    completion: str = Field(max_length=MAX_COMPLETION_CHARS)
+
+
+class ScoreRequest(Request):
+    """Completions to judge, in any number of environments."""
+
+    items: list[ScoreItem] = Field(min_length=1, max_length=4_096)
+
+
+class ScoreOutcome(Response):
+    """What became of one completion."""
+
+    instance: str
+    outcome: Outcome
+    score: float | None = Field(default=None, ge=0, le=1)
+    """None unless scored."""
+    accuracy: Literal[0, 1] | None = None
+    verdict: Verdict | None = None
+    extracted: str | None = None
+    """What was read as the answer, cut at 1,000 characters."""
+    format: str | None = None
+    """Where the answer was found: `boxed`, `answer_tag`, `fenced`, or None."""
+    detail: str | None = None
+    """For `error`: what failed."""
+
+
+class ScoreList(Response):
+    """Outcomes in the order of the items."""
+
+    outcomes: list[ScoreOutcome]
