@@ -1,0 +1,1 @@
+"""Adapters for other people's trainers; each imports its peer only when used."""

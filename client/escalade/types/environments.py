@@ -9,9 +9,7 @@ from pydantic import Field, model_validator
 
 from escalade.types.base import MAX_INSTANCES, Message, Mode, Request, Response
 
-AnswerType = Literal[
-    "number", "bool", "string", "array", "multiset", "matrix", "graph", "permutation", "checked"
-]
+AnswerType = Literal["number", "bool", "string", "array", "multiset", "matrix", "graph", "permutation", "checked"]
 """`checked` answers are not unique: a checker judges them."""
 EnvironmentStatus = Literal["unverified", "verified", "rejected", "quarantined", "withdrawn"]
 JobStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]

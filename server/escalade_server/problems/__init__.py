@@ -1,0 +1,1 @@
+"""Problems: what an archive holds, and the environment definitions made from it."""
