@@ -109,7 +109,7 @@ class Policy(Protocol[State]):
         ...
 
     def observe(self, state: State, groups: Sequence[ClosedGroup]) -> State:
-        """Learn from groups, in the order they closed. A group with fewer than half its rollouts scored moves nothing."""
+        """Learn from groups, in the order they closed. One with fewer than half its rollouts scored moves nothing."""
         ...
 
     def tick(self, state: State) -> State:

@@ -1,0 +1,23 @@
+"""The policies by name. Each is a module that satisfies `Policy`: pure functions over its own immutable state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from escalade_server.curriculum.policies import scaler
+from escalade_server.curriculum.types import Policy, PolicyError
+
+POLICIES: Mapping[str, Policy[Any]] = {scaler.name: scaler}
+
+
+def policy(name: str) -> Policy[Any]:
+    """The policy of that name.
+
+    Raises:
+        PolicyError: There is none.
+    """
+    try:
+        return POLICIES[name]
+    except KeyError:
+        raise PolicyError(f"there is no policy {name!r}; choose one of: {', '.join(sorted(POLICIES))}") from None
