@@ -48,8 +48,6 @@ class RunRequest(Request):
     """Seconds from a batch's issue to its groups' deadline."""
     success_threshold: float = Field(default=1.0, gt=0, le=1)
     """A score that the trainer brings counts as right at or above this."""
-    max_prompt_chars: int | None = Field(default=None, ge=100)
-    """Levels whose prompts would be longer are not served."""
     mode: Mode = "answer"
     reveal_answers: bool = False
     """Show ground truths in this run's batches; needs an admin key."""
@@ -74,7 +72,6 @@ class Run(Response):
     seed: int
     deadline_s: float
     success_threshold: float
-    max_prompt_chars: int | None = None
     mode: Mode = "answer"
     reveal_answers: bool = False
     generation: int = Field(ge=0)

@@ -1,0 +1,1 @@
+"""The HTTP face: routers translate and delegate; behaviour lives in the domain packages."""

@@ -1,0 +1,1 @@
+"""The protocols of others, over our services."""

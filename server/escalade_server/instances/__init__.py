@@ -1,0 +1,1 @@
+"""Instances: seeds, generation in the sandbox, prompts, and the draws that runs share."""

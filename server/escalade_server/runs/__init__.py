@@ -1,0 +1,1 @@
+"""Runs: batches, attempts, and the event log that their curriculum is a fold of."""

@@ -1,0 +1,1 @@
+"""Tables, sessions and every SQL query. Nothing else in the server speaks SQL; nothing here decides policy."""

@@ -1,0 +1,197 @@
+"""Every error the API answers with: a stable code, an HTTP status, and words that say what to do.
+
+Raised for callers' mistakes and broken infrastructure; a wrong answer or a failed program is data, never one of these.
+"""
+
+from __future__ import annotations
+
+
+class EscaladeError(Exception):
+    """Base of all errors that reach a caller; `code` is stable, `detail` names the fault and the remedy."""
+
+    code, status, title = "error", 500, "Error"
+
+    def __init__(self, detail: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.retry_after_s = retry_after_s
+
+
+class InvalidRequest(EscaladeError):
+    """A field of the request is missing, unknown, or out of its range."""
+
+    code, status, title = "invalid_request", 422, "Invalid request"
+
+
+class MalformedBody(EscaladeError):
+    """The body is not JSON."""
+
+    code, status, title = "malformed_body", 400, "Malformed body"
+
+
+class BodyTooLarge(EscaladeError):
+    """The body is longer than this server takes."""
+
+    code, status, title = "body_too_large", 413, "Body too large"
+
+
+class Unauthenticated(EscaladeError):
+    """No key, or one that is not known."""
+
+    code, status, title = "unauthenticated", 401, "A key is needed"
+
+
+class ScopeMissing(EscaladeError):
+    """The key may not do this."""
+
+    code, status, title = "scope_missing", 403, "The key lacks a scope"
+
+
+class NotFound(EscaladeError):
+    """Nothing at this address."""
+
+    code, status, title = "not_found", 404, "Not found"
+
+
+class MethodNotAllowed(EscaladeError):
+    """The address knows other methods."""
+
+    code, status, title = "method_not_allowed", 405, "Method not allowed"
+
+
+class EnvironmentNotFound(NotFound):
+    """No environment has this name."""
+
+    code, title = "environment_not_found", "Environment not found"
+
+
+class VersionNotFound(NotFound):
+    """The environment has no such version."""
+
+    code, title = "version_not_found", "Version not found"
+
+
+class InstanceNotFound(NotFound):
+    """This server never made such an instance."""
+
+    code, title = "instance_not_found", "Instance not found"
+
+
+class RunNotFound(NotFound):
+    """No such run, or it belongs to another key."""
+
+    code, title = "run_not_found", "Run not found"
+
+
+class GroupNotFound(NotFound):
+    """The run has no such group."""
+
+    code, title = "group_not_found", "Group not found"
+
+
+class JobNotFound(NotFound):
+    """No such job."""
+
+    code, title = "job_not_found", "Job not found"
+
+
+class KeyNotFound(NotFound):
+    """No such key."""
+
+    code, title = "key_not_found", "Key not found"
+
+
+class LevelOutOfRange(InvalidRequest):
+    """The ladder has no such level, or a parameter is outside its range."""
+
+    code, title = "level_out_of_range", "Level out of range"
+
+
+class RolloutOutOfRange(InvalidRequest):
+    """The group has fewer rollouts."""
+
+    code, title = "rollout_out_of_range", "Rollout out of range"
+
+
+class ArchiveUnreadable(InvalidRequest):
+    """The archive as a whole is not of the named format."""
+
+    code, title = "archive_unreadable", "Archive unreadable"
+
+
+class PolicyUnknown(InvalidRequest):
+    """No such curriculum policy, or one of its constants is wrong."""
+
+    code, title = "curriculum_invalid", "Curriculum invalid"
+
+
+class PoolEmpty(InvalidRequest):
+    """The pool filter leaves nothing."""
+
+    code, title = "pool_empty", "The pool is empty"
+
+
+class BatchConflict(EscaladeError):
+    """This cursor was issued for another request."""
+
+    code, status, title = "batch_conflict", 409, "The cursor has another batch"
+
+
+class AttemptConflict(EscaladeError):
+    """This rollout was already reported with other content."""
+
+    code, status, title = "attempt_conflict", 409, "Already reported with other content"
+
+
+class IdempotencyConflict(EscaladeError):
+    """This Idempotency-Key was used for another request."""
+
+    code, status, title = "idempotency_conflict", 409, "Idempotency-Key used for another request"
+
+
+class LevelUnavailable(EscaladeError):
+    """The generator or the oracle gives no usable instance at this level."""
+
+    code, status, title = "level_unavailable", 409, "No instance can be made"
+
+
+class PoolExhausted(EscaladeError):
+    """Every environment of the run's pool has been retired."""
+
+    code, status, title = "pool_exhausted", 409, "The run's pool is exhausted"
+
+
+class NotServable(EscaladeError):
+    """This environment's status forbids serving it, or this server cannot score its answers yet."""
+
+    code, status, title = "not_servable", 409, "Environment not servable"
+
+
+class SandboxFailed(EscaladeError):
+    """The sandbox cannot be reached or failed twice."""
+
+    code, status, title = "sandbox_unavailable", 503, "Sandbox unavailable"
+
+
+class SandboxQueueFull(EscaladeError):
+    """The sandbox has more work than it can queue."""
+
+    code, status, title = "sandbox_busy", 503, "Sandbox busy"
+
+
+class DatabaseUnavailable(EscaladeError):
+    """The database cannot be reached."""
+
+    code, status, title = "database_unavailable", 503, "Database unavailable"
+
+
+class DatabaseBehind(EscaladeError):
+    """The database's schema is not the one this version needs."""
+
+    code, status, title = "database_behind", 503, "Database behind its migrations"
+
+
+class ReplayDiverged(EscaladeError):
+    """A recorded event does not follow from those before it: the log was changed, or the policy's code was."""
+
+    code, status, title = "replay_diverged", 500, "Event log does not replay"

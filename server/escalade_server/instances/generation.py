@@ -1,0 +1,252 @@
+"""Makes instances in the sandbox.
+
+Guarantee: any number of seeds costs one job for the generator and one per reference. The result for each seed is a
+pure function of (definition, parameters, seed): what cannot be made is `Unmade` with a reason, which is data; only a
+broken sandbox raises.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from escalade_sandbox.types import (
+    Input,
+    Job,
+    JobResult,
+    Limits,
+    Program,
+    Result,
+    Sandbox,
+    SandboxBusy,
+    SandboxUnavailable,
+    Status,
+    Trust,
+    UnknownLanguage,
+)
+from escalade_server.errors import SandboxFailed, SandboxQueueFull
+from escalade_server.problems.definition import Code, Definition, Generator
+from escalade_server.scoring.comparators import agree
+
+MIN_AGREEMENT = 0.75
+"""Share of the usable references that must agree where the first two do not."""
+GENERATOR_LIMITS = Limits(cpu_s=5.0, wall_s=20.0, memory_bytes=512 << 20, output_bytes=8 << 20)
+MAX_INPUT_CHARS = 1 << 20
+"""A longer input could never be a prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unmade:
+    """Why a seed has no instance."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An input and its description, before the oracle has spoken."""
+
+    input: str
+    description: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Made(Draft):
+    """An input, its description and its ground truth."""
+
+    truth: str
+
+
+def hash_text(text: str) -> str:
+    """SHA-256 of a text, hexadecimal."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+async def make(
+    sandbox: Sandbox, *, version: str, definition: Definition, parameters: Mapping[str, int], seeds: Sequence[int]
+) -> list[Made | Unmade]:
+    """Make one instance per seed, in order.
+
+    Raises:
+        SandboxFailed: The sandbox cannot be reached or failed twice.
+        SandboxQueueFull: The sandbox's queue is full.
+    """
+    drafts = await generate(
+        sandbox, version=version, generator=definition.generator, parameters=parameters, seeds=seeds
+    )
+    inputs = list(dict.fromkeys(draft.input for draft in drafts if isinstance(draft, Draft)))
+    truths = await answer(sandbox, version=version, definition=definition, inputs=inputs)
+    made: list[Made | Unmade] = []
+    for draft in drafts:
+        if isinstance(draft, Draft):
+            truth = truths[draft.input]
+            made.append(Made(draft.input, draft.description, truth) if isinstance(truth, str) else truth)
+        else:
+            made.append(draft)
+    return made
+
+
+async def generate(
+    sandbox: Sandbox, *, version: str, generator: Generator, parameters: Mapping[str, int], seeds: Sequence[int]
+) -> list[Draft | Unmade]:
+    """Run the generator once per seed: an input with its description, or why there is none.
+
+    Raises:
+        SandboxFailed: The sandbox cannot be reached or failed twice.
+        SandboxQueueFull: The sandbox's queue is full.
+    """
+    if generator.function is None:
+        names = tuple(f"--{name}={value}" for name, value in sorted(parameters.items()))
+        inputs = [Input(arguments=(*names, str(seed))) for seed in seeds]
+    else:
+        inputs = [Input(stdin=json.dumps({"arguments": [dict(parameters)], "seed": seed}).encode()) for seed in seeds]
+    program = program_of(generator, generator.function)
+    done = await run(sandbox, Job(program, inputs, GENERATOR_LIMITS, trust=Trust.TRUSTED, domain=version))
+    read = _read_program if generator.function is None else _read_function
+    return [_draft(result, read) for result in done.results]
+
+
+async def answer(
+    sandbox: Sandbox, *, version: str, definition: Definition, inputs: Sequence[str]
+) -> dict[str, str | Unmade]:
+    """The agreed output of the references for each distinct input.
+
+    Two references run first. Where they do not agree, all the others run on that input too, and the ground truth is
+    what at least two and at least `MIN_AGREEMENT` of the usable ones give. A reference that does not compile, crashes
+    or runs out of time is absent, not wrong.
+
+    Raises:
+        SandboxFailed: The sandbox cannot be reached or failed twice.
+        SandboxQueueFull: The sandbox's queue is full.
+    """
+    if not inputs:
+        return {}
+    outputs: dict[str, dict[int, str]] = {text: {} for text in inputs}
+    waiting = list(range(len(definition.references)))
+    compiled = 0
+    while waiting and compiled < 2:
+        first, waiting = waiting[: 2 - compiled], waiting[2 - compiled :]
+        compiled += await _run_references(sandbox, version, definition, first, outputs, inputs)
+    disputed = [text for text in inputs if _agreed(definition, outputs[text], asked=compiled) is None]
+    if disputed and waiting:
+        await _run_references(sandbox, version, definition, waiting, outputs, disputed)
+    truths: dict[str, str | Unmade] = {}
+    for text in inputs:
+        truth = _agreed(definition, outputs[text], asked=2)
+        truths[text] = Unmade(_disagreement(definition, outputs[text])) if truth is None else truth
+    return truths
+
+
+async def _run_references(
+    sandbox: Sandbox,
+    version: str,
+    definition: Definition,
+    chosen: Sequence[int],
+    outputs: Mapping[str, dict[int, str]],
+    inputs: Sequence[str],
+) -> int:
+    """Run some references on the inputs and file what they print; returns how many compiled."""
+    limits = Limits(
+        cpu_s=definition.time_limit_s,
+        # Ground truth must not depend on how busy the machine is: CPU time decides, wall time only ends a hang.
+        wall_s=definition.time_limit_s * 4,
+        memory_bytes=definition.memory_limit_bytes,
+        output_bytes=8 << 20,
+    )
+    each = [Input(stdin=text.encode()) for text in inputs]
+    jobs = [
+        Job(program_of(definition.references[index]), each, limits, trust=Trust.TRUSTED, domain=version)
+        for index in chosen
+    ]
+    compiled = 0
+    for index, done in zip(chosen, await asyncio.gather(*(run(sandbox, job) for job in jobs)), strict=True):
+        for text, result in zip(inputs, done.results, strict=True):
+            printed = result.stdout.decode() if result.status is Status.OK else ""
+            if printed.strip() and "\0" not in printed:
+                outputs[text][index] = printed
+        compiled += done.compilation is None or done.compilation.status is Status.OK
+    return compiled
+
+
+def _agreed(definition: Definition, outputs: Mapping[int, str], *, asked: int) -> str | None:
+    """The output that enough references agree on; None where fewer than `asked` answered, or they differ."""
+    if len(outputs) < max(2, asked):
+        return None
+    camps: list[tuple[str, int]] = []
+    for index in sorted(outputs):
+        for position, (leader, size) in enumerate(camps):
+            if agree(definition.answer, leader, outputs[index]):
+                camps[position] = (leader, size + 1)
+                break
+        else:
+            camps.append((outputs[index], 1))
+    leader, size = max(camps, key=lambda camp: camp[1])
+    return leader if size >= 2 and size >= MIN_AGREEMENT * len(outputs) else None
+
+
+def _disagreement(definition: Definition, outputs: Mapping[int, str]) -> str:
+    sizes = Counter(" ".join(output.split()) for output in outputs.values())
+    split = " to ".join(str(count) for _, count in sizes.most_common())
+    total = len(definition.references)
+    return f"the references disagree: {len(outputs)} of {total} answered, split {split or 'none'}"
+
+
+def _draft(result: Result, read: Callable[[str], Draft | Unmade]) -> Draft | Unmade:
+    if result.status is not Status.OK:
+        words = result.stderr.decode("utf-8", "replace").strip().splitlines()
+        return Unmade(f"generator: {result.status.value}" + (f": {words[-1][:300]}" if words else ""))
+    return read(result.stdout.decode())
+
+
+def _read_function(text: str) -> Draft | Unmade:
+    value = json.loads(text)
+    if not (isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], dict)):
+        return Unmade("generator: it must return (str, dict)")
+    return _checked(value[0], value[1])
+
+
+def _read_program(text: str) -> Draft | Unmade:
+    return _checked(text, {"input": text.strip()})
+
+
+def _checked(text: str, description: dict[str, Any]) -> Draft | Unmade:
+    if not text.strip():
+        return Unmade("generator: the input is empty")
+    if len(text) > MAX_INPUT_CHARS:
+        return Unmade(f"generator: the input is longer than {MAX_INPUT_CHARS} characters")
+    try:
+        storable = (text + json.dumps(description, ensure_ascii=False)).encode()
+    except UnicodeEncodeError:
+        return Unmade("generator: the input is not UTF-8")
+    if b"\0" in storable or b"\\u0000" in storable:
+        return Unmade("generator: the input holds a NUL character")
+    # Some solutions need the last line to end; regular files on disk always do.
+    return Draft(text if text.endswith("\n") else text + "\n", description)
+
+
+def program_of(code: Code, function: str | None = None) -> Program:
+    """The sandbox's program for a definition's code."""
+    files = {name: text.encode() for name, text in code.files.items()}
+    return Program(code.language, code.source, function=function, files=files)
+
+
+async def run(sandbox: Sandbox, job: Job) -> JobResult:
+    """Run a job, with the sandbox's faults as errors of the API.
+
+    Raises:
+        SandboxFailed: The sandbox cannot be reached or failed twice.
+        SandboxQueueFull: Its queue is full.
+    """
+    try:
+        return await sandbox.run(job)
+    except SandboxBusy as busy:
+        raise SandboxQueueFull(
+            "The sandbox's queue is full; try again shortly.", retry_after_s=busy.retry_after_s
+        ) from busy
+    except (SandboxUnavailable, UnknownLanguage) as fault:
+        raise SandboxFailed(f"The sandbox failed: {fault}", retry_after_s=5.0) from fault

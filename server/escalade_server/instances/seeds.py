@@ -1,0 +1,39 @@
+"""Seeds and identities.
+
+Guarantee: pure functions of their arguments, the same on every machine and for ever. Training and evaluation seeds
+are disjoint by construction: the lowest bit of a seed is its split.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Literal
+
+Split = Literal["train", "evaluation"]
+
+
+def canonical(parameters: Mapping[str, int]) -> str:
+    """Scale parameters as one line of text, whatever their order."""
+    return json.dumps(dict(parameters), sort_keys=True, separators=(",", ":"))
+
+
+def stream_id(version: str, parameters: Mapping[str, int], split: Split, seed: int) -> str:
+    """Name of a seed stream, 64 hexadecimal digits."""
+    text = "\n".join(("stream", version, canonical(parameters), split, str(seed)))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def seed_at(stream: str, split: Split, index: int) -> int:
+    """The stream's seed at an index, in [0, 2^63)."""
+    digest = hashlib.sha256(f"seed\n{stream}\n{index}".encode()).digest()
+    return (int.from_bytes(digest[:8], "big") >> 1) & ~1 | (split == "evaluation")
+
+
+def instance_id(version: str, parameters: Mapping[str, int], seed: int) -> str:
+    """Identity of an instance, `ins_` and 26 letters and digits."""
+    text = "\n".join(("instance", version, canonical(parameters), str(seed)))
+    digest = hashlib.sha256(text.encode()).digest()[:16]
+    return "ins_" + base64.b32encode(digest).decode().rstrip("=").lower()

@@ -1,0 +1,112 @@
+"""Opens the database and hands out sessions.
+
+Guarantee: a `write` session is one transaction that commits when its block ends and rolls back on any exception. On
+SQLite it begins IMMEDIATE, so a writer waits its turn at the start and never fails half-way for a lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import Connection, event, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+from escalade_server.errors import DatabaseUnavailable
+
+__all__ = ["AsyncSession", "Database"]
+
+BUSY_TIMEOUT_S = 30.0
+"""How long a SQLite writer waits for its turn, and PostgreSQL for a connection."""
+
+
+class Database:
+    """One database and its connection pool."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.sqlite = url.startswith("sqlite")
+        self.engine = _engine(url, self.sqlite)
+        self._writer = self.engine.execution_options(escalade_write=True)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """A session for reading; what it sees is one consistent moment on SQLite, committed data on PostgreSQL."""
+        with _translated():
+            async with AsyncSession(self.engine, expire_on_commit=False) as session:
+                yield session
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncSession]:
+        """A session for writing; committed at the end of the block."""
+        with _translated():
+            async with AsyncSession(self._writer, expire_on_commit=False) as session, session.begin():
+                yield session
+
+    async def ping(self) -> None:
+        """Ask the database for a sign of life.
+
+        Raises:
+            DatabaseUnavailable: There is none.
+        """
+        async with self.read() as session:
+            await session.execute(text("select 1"))
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+class _translated:
+    """Turns a lost connection into `DatabaseUnavailable`; leaves every other error alone."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        lost = isinstance(error, (OperationalError, InterfaceError)) or (
+            isinstance(error, DBAPIError) and error.connection_invalidated
+        )
+        if lost or (isinstance(error, OSError) and not isinstance(error, TimeoutError)):
+            cause = str(getattr(error, "orig", error)).strip().splitlines()
+            raise DatabaseUnavailable(
+                f"The database does not answer ({cause[0] if cause else 'no reason given'}). "
+                "Check that it runs and that ESCALADE_DATABASE_URL is right, then try again.",
+                retry_after_s=2.0,
+            ) from error
+
+
+def _engine(url: str, sqlite: bool) -> AsyncEngine:
+    if not sqlite:
+        return create_async_engine(
+            url,
+            pool_size=10,
+            max_overflow=10,
+            pool_timeout=BUSY_TIMEOUT_S,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": 5, "options": "-c timezone=UTC"},
+        )
+    engine = create_async_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}, pool_size=10, max_overflow=10)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def configure(connection: Any, record: object) -> None:
+        # The driver's own transaction handling begins late and never IMMEDIATE; we begin by ourselves below.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            f"busy_timeout={BUSY_TIMEOUT_S * 1e3:.0f}",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Connection) -> None:
+        write = connection.get_execution_options().get("escalade_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine
