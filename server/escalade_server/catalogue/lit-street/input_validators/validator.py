@@ -1,0 +1,19 @@
+"""Exits 42 if standard input is a valid input of the problem, else 43."""
+
+def is_valid(text):
+    lines = text.split("\n")
+    n = int(lines[0])
+    if not 1 <= n <= 1000 or len(lines) != n + 2 or lines[-1]:
+        return False
+    lamps = [tuple(int(word) for word in line.split(" ")) for line in lines[1:-1]]
+    return all(len(lamp) == 2 and 0 <= lamp[0] < lamp[1] <= 100000 for lamp in lamps)
+
+
+if __name__ == "__main__":
+    import sys
+
+    try:
+        valid = is_valid(sys.stdin.read())
+    except ValueError:
+        valid = False
+    sys.exit(42 if valid else 43)
