@@ -5,8 +5,10 @@ Guarantee: a fault of one entry is never an exception here; it is a `Refusal` be
 
 from __future__ import annotations
 
+from escalade_server.errors import ArchiveUnreadable
 
-class ArchiveError(Exception):
+
+class ArchiveError(ArchiveUnreadable):
     """The text is not an archive of the named format, so that nothing of it can go in."""
 
     def __init__(self, reason: str) -> None:
