@@ -1,0 +1,344 @@
+"""The asynchronous client.
+
+Guarantee: every wait has a timeout, every failure is an `EscaladeError`, and no more than `max_concurrency` requests
+are under way at once, from however many tasks: ten thousand concurrent calls queue up instead of hanging the pool.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from types import TracebackType
+from typing import Any, Literal, Self, Unpack
+
+import httpx
+from pydantic import JsonValue
+
+from escalade import _base, _reports, _requests, _retry
+from escalade._requests import Answer, Call, Item, RunFields
+from escalade.types import (
+    AnswerType,
+    AttemptReport,
+    AttemptResults,
+    Batch,
+    Controller,
+    EnvironmentDetail,
+    EnvironmentStatus,
+    EnvironmentSummary,
+    Event,
+    InstanceList,
+    Job,
+    Key,
+    Mode,
+    NewKey,
+    Page,
+    Run,
+    Scope,
+    ScoreItem,
+    ScoreList,
+)
+
+
+class AsyncClient(_base.BaseClient):
+    """Talks to an Escalade server from one event loop; close it, or use it as an asynchronous context manager.
+
+    Lists come as iterators that fetch pages as they are needed.
+
+    Args:
+        url: Address of the server; default `ESCALADE_URL`, else http://127.0.0.1:8700.
+        key: API key; default `ESCALADE_KEY`, else on loopback the admin key file in the data folder.
+        timeout_s: Longest wait for a try to make progress, in seconds.
+        deadline_s: Longest time for a call with all its tries, in seconds, from when it is first sent.
+        max_concurrency: Most requests under way at once; further calls wait for their turn.
+        retries: Tries after the first, on connection errors and on 429, 502, 503 and 504.
+        clock: Monotonic time in seconds.
+        sleep: Pauses for some seconds.
+        rng: Draws the jitter of the pauses.
+
+    Raises:
+        InvalidRequest: An argument or the environment holds something that cannot work.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        key: str | None = None,
+        *,
+        timeout_s: float = 120.0,
+        deadline_s: float = 600.0,
+        max_concurrency: int = _base.MAX_CONCURRENCY,
+        retries: int = 8,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        rng: random.Random | None = None,
+    ) -> None:
+        super().__init__(
+            url,
+            key,
+            timeout_s=timeout_s,
+            deadline_s=deadline_s,
+            max_concurrency=max_concurrency,
+            retries=retries,
+            clock=clock,
+            rng=rng,
+        )
+        self._sleep = sleep
+        self._slots = asyncio.Semaphore(max_concurrency)
+        self._http = httpx.AsyncClient(**self._http_options())
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    async def health(self) -> dict[str, JsonValue]:
+        """Ask whether the server answers, without trying again."""
+        return await self._send(_requests.health())
+
+    def environments(
+        self,
+        *,
+        status: EnvironmentStatus | None = None,
+        answer_type: AnswerType | None = None,
+        tag: str | None = None,
+        source: str | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[EnvironmentSummary]:
+        """List the environments that pass every filter given.
+
+        Args:
+            status: Only this status.
+            answer_type: Only this answer type.
+            tag: Only those with this tag.
+            source: Only those from this format or catalogue.
+            limit: Environments per page; default the server's.
+        """
+        return self._items(
+            _requests.environments(status=status, answer_type=answer_type, tag=tag, source=source, limit=limit)
+        )
+
+    async def environment(self, name: str) -> EnvironmentDetail:
+        """Get one environment with its statement and ladder.
+
+        Raises:
+            NotFound: The server has no environment of this name.
+        """
+        return await self._send(_requests.environment(name))
+
+    async def instances(
+        self,
+        name: str,
+        *,
+        level: int | None = None,
+        parameters: dict[str, int] | None = None,
+        count: int = 1,
+        seed: int = 0,
+        split: Literal["train", "evaluation"] = "train",
+        version: str | None = None,
+        mode: Mode = "answer",
+    ) -> InstanceList:
+        """Get instances of an environment, the same for the same arguments and version.
+
+        Args:
+            name: The environment's slug.
+            level: Rung of the ladder; give this or `parameters`.
+            parameters: Scale parameters by name.
+            count: How many instances, 1 to 1,024.
+            seed: Any number from 0; other seeds give other instances.
+            split: Seed space; `train` and `evaluation` never share an instance's seed.
+            version: Content hash of the version; default the current one.
+            mode: What the prompt asks for, the answer or a program.
+
+        Raises:
+            InvalidRequest: The level is not on the ladder, or another argument is out of range.
+            NotFound: The server has no such environment or version.
+        """
+        return await self._send(
+            _requests.instances(
+                name,
+                level=level,
+                parameters=parameters,
+                count=count,
+                seed=seed,
+                split=split,
+                version=version,
+                mode=mode,
+            )
+        )
+
+    async def set_status(self, name: str, status: EnvironmentStatus, reason: str | None = None) -> EnvironmentSummary:
+        """Quarantine, release or withdraw an environment; needs an admin key."""
+        return await self._send(_requests.set_status(name, status, reason))
+
+    async def score(self, items: Iterable[ScoreItem]) -> ScoreList:
+        """Judge completions against instances, in any number; the outcomes are in the order of the items."""
+        return _reports.merge_scores(await self._all(_reports.score(items)))
+
+    async def import_archive(
+        self,
+        format: Literal["scaler"],
+        content: str,
+        filename: str = "archive",
+        dry_run: bool = False,
+        *,
+        deadline_s: float = _base.JOB_DEADLINE_S,
+    ) -> Job:
+        """Import an archive of problems and wait until that is finished.
+
+        Args:
+            format: Format of the archive.
+            content: The archive's text.
+            filename: Name to use in messages.
+            dry_run: Parse and report, store nothing.
+            deadline_s: Longest wait for the job, in seconds.
+
+        Returns:
+            The finished job. One that failed is returned as well: look at `status` and `error`.
+
+        Raises:
+            Timeout: The job is not finished at the deadline.
+        """
+        return await self._drive(
+            self._finished(_requests.import_archive(format, content, filename, dry_run), deadline_s)
+        )
+
+    async def job(self, job: str) -> Job:
+        """Get a job as it stands."""
+        return await self._send(_requests.job(job))
+
+    async def wait_for_job(self, job: str, *, deadline_s: float = _base.JOB_DEADLINE_S) -> Job:
+        """Wait until a job is finished.
+
+        Raises:
+            Timeout: The job is not finished after `deadline_s` seconds.
+        """
+        return await self._drive(self._finished(_requests.job(job), deadline_s))
+
+    async def create_run(self, name: str, **settings: Unpack[RunFields]) -> Run:
+        """Start a run.
+
+        Args:
+            name: For people.
+            **settings: Fields of `escalade.types.RunRequest`: `curriculum`, `pool`, `groups`, `rollouts`, `seed`,
+                `deadline_s`, `success_threshold`, `max_prompt_chars`, `mode`, `reveal_answers`.
+
+        Raises:
+            InvalidRequest: A setting is out of range, or the pool is empty.
+            PermissionDenied: The key may not train, or not reveal answers.
+        """
+        return await self._send(_requests.create_run(name, settings))
+
+    def runs(self, *, limit: int | None = None) -> AsyncIterator[Run]:
+        """List the runs that the key may see."""
+        return self._items(_requests.runs(limit))
+
+    async def run(self, run: str) -> Run:
+        """Get a run as it stands."""
+        return await self._send(_requests.run(run))
+
+    async def update_run(self, run: str, *, name: str | None = None, deadline_s: float | None = None) -> Run:
+        """Rename a run, or change how long its groups stay open, in seconds."""
+        return await self._send(_requests.update_run(run, name, deadline_s))
+
+    async def delete_run(self, run: str) -> None:
+        """Delete a run."""
+        await self._send(_requests.delete_run(run))
+
+    async def batch(self, run: str, cursor: int, groups: int | None = None, rollouts: int | None = None) -> Batch:
+        """Get the batch of a trainer's step: the same batch for the same cursor, on every rank and every retry.
+
+        Args:
+            run: The run's id.
+            cursor: The trainer's step number, from 0.
+            groups: How many groups; default the run's number.
+            rollouts: Rollouts per group; default the run's number.
+
+        Raises:
+            Conflict: This cursor's batch was asked for with other numbers.
+        """
+        return await self._send(_requests.batch(run, cursor, groups, rollouts))
+
+    async def report(self, run: str, attempts: Iterable[AttemptReport]) -> AttemptResults:
+        """Report rollouts, in any number; the outcomes are in the order of the attempts.
+
+        A big report is sent in parts, side by side. Where a part fails the others are still sent, and the first
+        failure is raised; the whole report may then be sent again, which changes nothing for what had gone in.
+
+        Raises:
+            Conflict: A rollout was already reported with other content.
+            NotFound: The run has no such group.
+        """
+        return _reports.merge_results(await self._all(_reports.report(run, attempts)))
+
+    def controllers(self, run: str, *, limit: int | None = None) -> AsyncIterator[Controller]:
+        """List the difficulty state of each of a run's environments."""
+        return self._items(_requests.controllers(run, limit))
+
+    def events(self, run: str, *, limit: int | None = None) -> AsyncIterator[Event]:
+        """List a run's log, oldest first."""
+        return self._items(_requests.events(run, limit))
+
+    def keys(self, *, limit: int | None = None) -> AsyncIterator[Key]:
+        """List the server's keys, without their secrets; needs an admin key."""
+        return self._items(_requests.keys(limit))
+
+    async def create_key(self, name: str, scopes: Sequence[Scope]) -> NewKey:
+        """Make a key; its secret is shown this once. Needs an admin key."""
+        return await self._send(_requests.create_key(name, scopes))
+
+    async def revoke_key(self, key_id: str) -> None:
+        """Make a key invalid from now on; needs an admin key."""
+        await self._send(_requests.revoke_key(key_id))
+
+    async def _send(self, call: Call[Answer]) -> Answer:
+        # Held through the pauses as well: while the server is short of breath, fewer calls press on it.
+        async with self._slots:
+            return await self._drive(self._attempts(call))
+
+    async def _items(self, call: Call[Page[Item]]) -> AsyncIterator[Item]:
+        following: Call[Page[Item]] | None = call
+        while following is not None:
+            page = await self._send(following)
+            for item in page.items:
+                yield item
+            following = _requests.next_page(following, page)
+
+    async def _all(self, calls: Sequence[Call[Answer]]) -> list[Answer]:
+        answers = await asyncio.gather(*(self._send(call) for call in calls), return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+        return [answer for answer in answers if not isinstance(answer, BaseException)]
+
+    async def _drive(self, flow: _retry.Flow[Answer]) -> Answer:
+        reply: Any = None
+        while True:
+            try:
+                step = flow.send(reply)
+            except StopIteration as stop:
+                return stop.value  # type: ignore[no-any-return]
+            if isinstance(step, _retry.Wait):
+                reply = await self._sleep(step.seconds)
+            elif isinstance(step, _retry.Exchange):
+                reply = await self._exchange(step)
+            else:
+                reply = await self._send(step)
+
+    async def _exchange(self, exchange: _retry.Exchange) -> httpx.Response | httpx.HTTPError:
+        method, path, query, timeout = _base.request_options(exchange)
+        call = exchange.call
+        try:
+            return await self._http.request(
+                method, path, params=query, content=call.body, headers=call.headers, timeout=timeout
+            )
+        except httpx.HTTPError as error:
+            return error

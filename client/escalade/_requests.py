@@ -1,0 +1,257 @@
+"""Every call of the API as data, for both clients.
+
+Guarantee: pure. A `Call` holds all that a sender needs (method, path, query, body, headers) and how to read the
+answer; bodies are encoded once, so that a retry sends the same bytes and the same `Idempotency-Key`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, Literal, TypedDict, TypeVar
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError
+
+from escalade.errors import InvalidRequest
+from escalade.types import (
+    AnswerType,
+    Batch,
+    BatchRequest,
+    Controller,
+    CurriculumSettings,
+    EnvironmentDetail,
+    EnvironmentStatus,
+    EnvironmentSummary,
+    Event,
+    ImportRequest,
+    InstanceList,
+    InstanceRequest,
+    Job,
+    Key,
+    KeyRequest,
+    Mode,
+    NewKey,
+    Page,
+    PoolFilter,
+    Request,
+    Run,
+    RunPatch,
+    RunRequest,
+    Scope,
+)
+
+Answer = TypeVar("Answer")
+Item = TypeVar("Item", bound=BaseModel)
+Body = TypeVar("Body", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Call(Generic[Answer]):
+    """One request to the API, and how to read its answer."""
+
+    method: str
+    path: str
+    parse: Callable[[bytes], Answer] = field(repr=False)
+    """Raises `ValueError` for a body that is not of the expected shape."""
+    query: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    retry: bool = True
+
+
+class RunFields(TypedDict, total=False):
+    """Settings of a new run; what is left out is the server's default. See `escalade.types.RunRequest`."""
+
+    curriculum: CurriculumSettings
+    pool: PoolFilter
+    groups: int
+    rollouts: int
+    seed: int
+    deadline_s: float
+    success_threshold: float
+    max_prompt_chars: int | None
+    mode: Mode
+    reveal_answers: bool
+
+
+class StatusRequest(Request):
+    """Ask to change an environment's status."""
+
+    status: EnvironmentStatus
+    reason: str | None = None
+
+
+_OBJECT: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue], config=ConfigDict(frozen=True))
+
+
+def health() -> Call[dict[str, JsonValue]]:
+    """Ask whether the server answers, once."""
+    return Call("GET", "/healthz", _OBJECT.validate_json, retry=False)
+
+
+def environments(
+    *,
+    status: EnvironmentStatus | None,
+    answer_type: AnswerType | None,
+    tag: str | None,
+    source: str | None,
+    limit: int | None,
+) -> Call[Page[EnvironmentSummary]]:
+    """Build the first page's call."""
+    query = _query(status=status, answer_type=answer_type, tag=tag, source=source, limit=limit)
+    return Call("GET", "/v1/environments", _page(EnvironmentSummary), query)
+
+
+def environment(name: str) -> Call[EnvironmentDetail]:
+    """Build the call for one environment."""
+    return Call("GET", _path("environments", name), EnvironmentDetail.model_validate_json)
+
+
+def instances(name: str, **fields: Any) -> Call[InstanceList]:
+    """Build the call for instances; `fields` are those of `InstanceRequest`, None being left out."""
+    body = _encode(_model(InstanceRequest, fields))
+    return _post(_path("environments", name, "instances"), InstanceList.model_validate_json, body)
+
+
+def set_status(name: str, status: EnvironmentStatus, reason: str | None) -> Call[EnvironmentSummary]:
+    """Build the call that changes an environment's status."""
+    body = _encode(_model(StatusRequest, {"status": status, "reason": reason}))
+    return _post(_path("environments", name, "status"), EnvironmentSummary.model_validate_json, body)
+
+
+def import_archive(format: Literal["scaler"], content: str, filename: str, dry_run: bool) -> Call[Job]:
+    """Build the call that starts an import."""
+    fields = {"format": format, "content": content, "filename": filename, "dry_run": dry_run}
+    return _create("/v1/imports", Job.model_validate_json, _encode(_model(ImportRequest, fields)))
+
+
+def job(job_id: str) -> Call[Job]:
+    """Build the call for one job."""
+    return Call("GET", _path("jobs", job_id), Job.model_validate_json)
+
+
+def create_run(name: str, fields: RunFields) -> Call[Run]:
+    """Build the call that creates a run."""
+    return _create("/v1/runs", Run.model_validate_json, _encode(_model(RunRequest, {"name": name, **fields})))
+
+
+def runs(limit: int | None) -> Call[Page[Run]]:
+    """Build the first page's call."""
+    return Call("GET", "/v1/runs", _page(Run), _query(limit=limit))
+
+
+def run(run_id: str) -> Call[Run]:
+    """Build the call for one run."""
+    return Call("GET", _path("runs", run_id), Run.model_validate_json)
+
+
+def update_run(run_id: str, name: str | None, deadline_s: float | None) -> Call[Run]:
+    """Build the call that changes a run's settings."""
+    body = _encode(_model(RunPatch, {"name": name, "deadline_s": deadline_s}))
+    return replace(_post(_path("runs", run_id), Run.model_validate_json, body), method="PATCH")
+
+
+def delete_run(run_id: str) -> Call[None]:
+    """Build the call that deletes a run."""
+    return Call("DELETE", _path("runs", run_id), _nothing)
+
+
+def batch(run_id: str, cursor: int, groups: int | None, rollouts: int | None) -> Call[Batch]:
+    """Build the call for a step's batch."""
+    if cursor < 0:
+        raise InvalidRequest(f"`cursor` is the trainer's step number, 0 or more, not {cursor}")
+    body = _encode(_model(BatchRequest, {"groups": groups, "rollouts": rollouts}))
+    return replace(_post(_path("runs", run_id, "batches", str(cursor)), Batch.model_validate_json, body), method="PUT")
+
+
+def controllers(run_id: str, limit: int | None) -> Call[Page[Controller]]:
+    """Build the first page's call."""
+    return Call("GET", _path("runs", run_id, "controllers"), _page(Controller), _query(limit=limit))
+
+
+def events(run_id: str, limit: int | None) -> Call[Page[Event]]:
+    """Build the first page's call."""
+    return Call("GET", _path("runs", run_id, "events"), _page(Event), _query(limit=limit))
+
+
+def keys(limit: int | None) -> Call[Page[Key]]:
+    """Build the first page's call."""
+    return Call("GET", "/v1/keys", _page(Key), _query(limit=limit))
+
+
+def create_key(name: str, scopes: Sequence[Scope]) -> Call[NewKey]:
+    """Build the call that makes a key."""
+    body = _encode(_model(KeyRequest, {"name": name, "scopes": list(scopes)}))
+    return _create("/v1/keys", NewKey.model_validate_json, body)
+
+
+def revoke_key(key_id: str) -> Call[None]:
+    """Build the call that revokes a key."""
+    return Call("DELETE", _path("keys", key_id), _nothing)
+
+
+def next_page(call: Call[Page[Item]], page: Page[Item]) -> Call[Page[Item]] | None:
+    """Build the call for the page after this one; None after the last."""
+    if not page.next_page:
+        return None
+    kept = tuple(pair for pair in call.query if pair[0] != "page")
+    return replace(call, query=(*kept, ("page", page.next_page)))
+
+
+def encode(model: BaseModel) -> bytes:
+    """Encode a request, leaving out what was not set, so that the server's defaults hold."""
+    return _encode(model)
+
+
+def json_post(path: Iterable[str], parse: Callable[[bytes], Answer], body: bytes) -> Call[Answer]:
+    """Build a POST that is safe to repeat without an `Idempotency-Key`."""
+    return _post(_path(*path), parse, body)
+
+
+def _post(path: str, parse: Callable[[bytes], Answer], body: bytes) -> Call[Answer]:
+    return Call("POST", path, parse, body=body, headers={"Content-Type": "application/json"})
+
+
+def _create(path: str, parse: Callable[[bytes], Answer], body: bytes) -> Call[Answer]:
+    call = _post(path, parse, body)
+    return replace(call, headers={**call.headers, "Idempotency-Key": str(uuid.uuid4())})
+
+
+def _path(*segments: str) -> str:
+    for segment in segments:
+        if not isinstance(segment, str) or not segment or segment in (".", ".."):
+            raise InvalidRequest(f"{segment!r} is not a name or an id")
+    return "/v1/" + "/".join(quote(segment, safe="") for segment in segments)
+
+
+def _query(**filters: str | int | None) -> tuple[tuple[str, str], ...]:
+    return tuple((name, str(value)) for name, value in filters.items() if value is not None)
+
+
+def _model(kind: type[Body], fields: Mapping[str, Any]) -> Body:
+    try:
+        return kind.model_validate({name: value for name, value in fields.items() if value is not None})
+    except ValidationError as error:
+        raise InvalidRequest(_readable(error)) from None
+
+
+def _encode(model: BaseModel) -> bytes:
+    return model.model_dump_json(exclude_unset=True, exclude_none=True).encode()
+
+
+def _readable(error: ValidationError) -> str:
+    problems = []
+    for problem in error.errors(include_url=False, include_input=False):
+        where = ".".join(str(part) for part in problem["loc"])
+        problems.append(f"`{where}`: {problem['msg']}" if where else problem["msg"].removeprefix("Value error, "))
+    return "; ".join(problems)
+
+
+def _page(kind: type[Item]) -> Callable[[bytes], Page[Item]]:
+    return Page[kind].model_validate_json  # type: ignore[valid-type]
+
+
+def _nothing(body: bytes) -> None:
+    return None
