@@ -1,0 +1,60 @@
+# Everything happens in .venv, which the first target makes from pyproject.toml and constraints.txt; until one of those
+# two changes it costs nothing again. PYTHON=... picks the interpreter, PYTEST=... gives pytest more arguments.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PYTHON ?= $(firstword $(foreach candidate,python3.11 python3.12 python3.13 python3.14 python3, \
+  $(shell command -v $(candidate) >/dev/null && $(candidate) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+    2>/dev/null && echo $(candidate))))
+PYTEST ?=
+BENCHMARKS := $(filter-out benchmarks/soak.py benchmarks/_%,$(wildcard benchmarks/*.py))
+
+.PHONY: help demo test lint format bench soak serve clean
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 14
+
+$(READY): pyproject.toml constraints.txt
+	@[[ -n "$(PYTHON)" ]] || { echo "error: Python 3.11 or later is needed; name it with PYTHON=/path/to/python" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "error: $(PYTHON) is older than Python 3.11; name another with PYTHON=/path/to/python" >&2; exit 1; }
+	@echo "Setting up $(VENV) with $$($(PYTHON) --version) ..."
+	@[[ -x $(BIN)/python ]] || $(PYTHON) -m venv $(VENV) \
+	  || { rm -rf $(VENV); echo "error: $(PYTHON) has no venv module; install it (Debian: apt install python3-venv)" >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(READY) ## the product in a minute: server, environments, a learner that gets better
+	@$(BIN)/python -m escalade_server.demo
+
+test: lint ## lint, then every test; the end says what was skipped and why
+	@$(BIN)/python -m pytest $(PYTEST)
+
+lint: $(READY) ## style, types, import contracts, and models against migrations
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@PYTHONPATH= $(BIN)/lint-imports
+	@data=$$(mktemp -d); trap 'rm -rf "$$data"' EXIT; unset ESCALADE_DATABASE_URL; export ESCALADE_DATA=$$data; \
+	  $(BIN)/alembic upgrade head && $(BIN)/alembic check
+
+format: $(READY) ## rewrite what the style wants otherwise
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(READY) ## every benchmark, each with its baseline and ratio
+	@for benchmark in $(BENCHMARKS); do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done
+
+soak: $(READY) ## the long run: 10,000 sandbox jobs, looking for leaks and orphans
+	@$(BIN)/python benchmarks/soak.py
+
+serve: $(READY) ## a server on 127.0.0.1:8700 with the embedded database
+	@$(BIN)/escalade serve
+
+clean: ## remove the virtual environment and every cache
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,234 @@
+"""What every test may ask for: a database on each engine, and a clear word where the machine lacks something.
+
+Guarantee: a test marked `docker`, `postgres` or `compose` is skipped with the reason where that is missing, and fails
+instead where ESCALADE_TEST_REQUIRE names it, so that CI cannot pass by skipping. Each test has a database of its own,
+built by the migrations.
+"""
+
+import contextlib
+import functools
+import getpass
+import glob
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+from alembic import command
+
+from escalade_server.storage.migrations import config_for
+
+REQUIRED = frozenset(filter(None, os.environ.get("ESCALADE_TEST_REQUIRE", "").replace(" ", "").split(",")))
+"""Engines that must be there, of `docker`, `postgres` and `compose`."""
+START_S = 60.0
+"""How long a program that a test needs may take to start or answer, in seconds."""
+ENGINES = [pytest.param("sqlite", id="sqlite"), pytest.param("postgres", id="postgres", marks=pytest.mark.postgres)]
+
+
+def _answers(*arguments: str) -> str | None:
+    """None if the program runs and succeeds, else why not."""
+    if shutil.which(arguments[0]) is None:
+        return f"`{arguments[0]}` is not installed"
+    try:
+        done = subprocess.run(arguments, capture_output=True, text=True, timeout=START_S, stdin=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired:
+        return f"`{' '.join(arguments)}` did not answer in {START_S:.0f} s"
+    lines = (done.stderr or done.stdout).strip().splitlines() or [f"exit {done.returncode}"]
+    return None if done.returncode == 0 else f"`{' '.join(arguments)}` fails: {lines[-1]}"
+
+
+def _postgres_folder() -> Path | None:
+    """The newest PostgreSQL's programs: Debian keeps them off the path."""
+    candidates = [Path(path).parent for path in glob.glob("/usr/lib/postgresql/*/bin/initdb")]
+    if found := max(candidates, key=lambda folder: int(folder.parent.name), default=None):
+        return found
+    on_path = shutil.which("initdb")
+    return Path(on_path).resolve().parent if on_path and shutil.which("pg_ctl") else None
+
+
+@functools.cache
+def missing(what: str) -> str | None:
+    """Why this machine lacks `docker`, `compose` or `postgres`; None where it has it."""
+    if what == "postgres":
+        return None if _postgres_folder() else "PostgreSQL's `initdb` and `pg_ctl` are not installed"
+    without_engine = _answers("docker", "info")
+    if what == "docker" or without_engine:
+        return without_engine
+    return _answers("docker-compose", "version")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if unknown := REQUIRED - {"docker", "postgres", "compose"}:
+        raise pytest.UsageError(
+            f"ESCALADE_TEST_REQUIRE: {', '.join(sorted(unknown))} is none of docker, postgres, compose"
+        )
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for what in ("docker", "postgres", "compose"):
+        if item.get_closest_marker(what) and (reason := missing(what)):
+            pytest.skip(f"{what}: {reason}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    required = sorted(what for what in REQUIRED if item.get_closest_marker(what))
+    if report.skipped and required and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        report.outcome = "failed"
+        report.longrepr = f"skipped, though ESCALADE_TEST_REQUIRE names {', '.join(required)}: {reason}"
+    return report
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listened on a moment ago."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@dataclass(frozen=True)
+class PostgresServer:
+    """A PostgreSQL server of this test session's own."""
+
+    port: int
+    password: str
+
+    def url(self, database: str) -> str:
+        """The database's URL for the server under test."""
+        return f"postgresql+psycopg://escalade:{self.password}@127.0.0.1:{self.port}/{database}"
+
+    def execute(self, statement: str) -> None:
+        """Run one administrative statement."""
+        url = f"postgresql://escalade:{self.password}@127.0.0.1:{self.port}/postgres"
+        with psycopg.connect(url, autocommit=True, connect_timeout=int(START_S)) as connection:
+            connection.execute(statement.encode())
+
+
+@contextlib.contextmanager
+def _running_postgres(binaries: Path) -> Iterator[PostgresServer]:
+    # Not below pytest's own temporary folder: PostgreSQL refuses to run as root, and its user cannot enter there.
+    base = Path(tempfile.mkdtemp(prefix="escalade-pg-"))
+    user = "postgres" if os.geteuid() == 0 else getpass.getuser()
+    password = secrets.token_hex(16)
+    (base / "password").write_text(password)
+    for path in (base, base / "password"):
+        shutil.chown(path, user)
+
+    def run(program: str, *arguments: str) -> None:
+        # To a file: pg_ctl leaves its standard output to the server, and a pipe would stay open with it.
+        with (base / f"{program}.log").open("w+") as log:
+            switch = {"user": user, "group": user, "extra_groups": []} if os.geteuid() == 0 else {}
+            done = subprocess.run(
+                [binaries / program, *arguments],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=START_S + 10, cwd=base, **switch,
+            )  # fmt: skip
+            if done.returncode:
+                log.seek(0)
+                raise RuntimeError(f"{program} failed with exit {done.returncode}: {log.read()}")
+
+    data = base / "data"
+    try:
+        run(
+            "initdb", "--pgdata", str(data), "--username", "escalade", "--pwfile", str(base / "password"),
+            "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--no-sync",
+        )  # fmt: skip
+        port = free_port()
+        # Durability costs time, and no test outlives its server.
+        options = (
+            f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={base} -c max_connections=300 "
+            "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c autovacuum=off"
+        )
+        wait = ("--wait", "--timeout", f"{START_S:.0f}", "--pgdata", str(data))
+        run("pg_ctl", "start", *wait, "--options", options, "--log", str(base / "server.log"))
+        try:
+            yield PostgresServer(port, password)
+        finally:
+            run("pg_ctl", "stop", *wait, "--mode", "immediate")
+    finally:
+        shutil.rmtree(base)
+
+
+def _migrate(url: str) -> None:
+    # In a thread of its own, since Alembic's environment starts an event loop, and this thread's belongs to pytest.
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(command.upgrade, config_for(url), "head").result()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """PostgreSQL, started for this session on a free port."""
+    binaries = _postgres_folder()
+    if binaries is None:
+        pytest.skip(f"postgres: {missing('postgres')}")
+    with _running_postgres(binaries) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "escalade.db"
+    _migrate(f"sqlite+aiosqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def _postgres_template(postgres_server: PostgresServer) -> str:
+    postgres_server.execute("create database template_escalade")
+    _migrate(postgres_server.url("template_escalade"))
+    return "template_escalade"
+
+
+DatabaseFactory = Callable[[bool], str]
+
+
+@pytest.fixture(params=ENGINES)
+def _new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DatabaseFactory]:
+    """Makes a database for this test, with the schema or without."""
+    if request.param == "sqlite":
+
+        def new_file(migrated: bool) -> str:
+            path = tmp_path / f"{secrets.token_hex(4)}.db"
+            if migrated:
+                shutil.copyfile(request.getfixturevalue("_sqlite_template"), path)
+            return f"sqlite+aiosqlite:///{path}"
+
+        yield new_file
+        return
+
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    made: list[str] = []
+
+    def new_database(migrated: bool) -> str:
+        made.append(f"test_{secrets.token_hex(6)}")
+        template = request.getfixturevalue("_postgres_template") if migrated else "template0"
+        server.execute(f"create database {made[-1]} template {template}")
+        return server.url(made[-1])
+
+    yield new_database
+    for name in made:
+        server.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def database_url(_new_database: DatabaseFactory) -> str:
+    """The URL of a fresh database with the current schema; the test runs once per engine."""
+    return _new_database(True)
+
+
+@pytest.fixture
+def empty_database_url(_new_database: DatabaseFactory) -> str:
+    """The URL of a fresh database without any table; the test runs once per engine."""
+    return _new_database(False)
