@@ -80,13 +80,25 @@ def close(
 ) -> tuple[dict[tuple[int, int], OpenVisit], list[Visit]]:
     """Enter closed groups; the visits they complete, in the order of completion.
 
+    Raises:
+        PolicyError: A group contradicts itself or the pool.
+    """
+    after, steps = close_each(ledger, groups, pool)
+    return after, [visit for _, visit in steps if visit is not None]
+
+
+def close_each(
+    ledger: Ledger, groups: Sequence[ClosedGroup], pool: int
+) -> tuple[dict[tuple[int, int], OpenVisit], list[tuple[ClosedGroup, Visit | None]]]:
+    """Enter closed groups; each with the visit it completes, if it does.
+
     A group that nobody proposed (its environment was retired meanwhile) is a visit of its own.
 
     Raises:
         PolicyError: A group contradicts itself or the pool.
     """
     after = dict(ledger)
-    complete: list[Visit] = []
+    steps: list[tuple[ClosedGroup, Visit | None]] = []
     for group in groups:
         check_group(group, pool)
         key = (group.cursor, group.environment)
@@ -94,10 +106,11 @@ def close(
         closed = (*visit.closed, group)
         if len(closed) < visit.proposed:
             after[key] = OpenVisit(visit.proposed, closed)
+            steps.append((group, None))
             continue
         usable = sorted((g for g in closed if moves_controller(g)), key=lambda g: (g.level, g.right, g.scored))
-        complete.append(Visit(group.cursor, group.environment, tuple(usable)))
-    return after, complete
+        steps.append((group, Visit(group.cursor, group.environment, tuple(usable))))
+    return after, steps
 
 
 def forget(ledger: Ledger, environment: int) -> dict[tuple[int, int], OpenVisit]:

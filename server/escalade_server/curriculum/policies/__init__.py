@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from escalade_server.curriculum.policies import scaler
+from escalade_server.curriculum.policies import bayes, scaler
 from escalade_server.curriculum.types import Policy, PolicyError
 
-POLICIES: Mapping[str, Policy[Any]] = {scaler.name: scaler}
+POLICIES: Mapping[str, Policy[Any]] = {module.name: module for module in (bayes, scaler)}
 
 
 def policy(name: str) -> Policy[Any]:

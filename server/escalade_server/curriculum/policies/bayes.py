@@ -1,0 +1,408 @@
+"""Grid-Bayes, the default curriculum: a belief per environment sets its level, and a batch takes those most worth it.
+
+Guarantee: the next state depends only on the state and on the groups in the order in which they close, never on how
+many of them come in one call. Beliefs are shared between states and never written to: learning from a group replaces
+one row of a tuple, a tick replaces them all.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from escalade_server.curriculum import belief
+from escalade_server.curriculum.arrays import Floats, Integers, freeze, generator, pack, unpack
+from escalade_server.curriculum.batch import Batch, load_batch
+from escalade_server.curriculum.constants import (
+    Constant,
+    check_environment,
+    check_ladders,
+    check_pool,
+    defaults,
+    live_environments,
+    resolve,
+)
+from escalade_server.curriculum.types import BatchQuery, ClosedGroup, ControllerView, PoolEntry, Proposal
+from escalade_server.curriculum.visits import (
+    Ledger,
+    close_each,
+    dump_ledger,
+    expect,
+    forget,
+    load_ledger,
+    moves_controller,
+)
+
+CONSTANTS = {
+    "instance_noise": Constant(0.5, 0.0, 10.0),
+    "stray": Constant(0.01, 0.0, 0.5),
+    "prior_mean": Constant(8.0, -8.0, 37.75),
+    "prior_deviation": Constant(8.0, 0.1, 1000.0),
+    "prior_broken": Constant(0.05, 0.0, 0.45),
+    "prior_trivial": Constant(0.03, 0.0, 0.45),
+    "prior_guessable": Constant(0.12, 0.0, 1.0),
+    "exploration": Constant(0.3, 0.0, 100.0),
+    "wear": Constant(20.0, 0.01, 1e9),
+    "wear_per_group": Constant(0.15, 0.0, 100.0),
+    "copy_cost": Constant(1.5, 0.0, 100.0),
+    "copy_space": Constant(4.0, 1.0, 1000.0),
+    "visit_shift": Constant(0.05, -1.0, 1.0),
+    "visit_variance": Constant(0.15, 0.0, 50.0),
+    "tick_variance": Constant(0.06, 0.0, 50.0),
+    "leak": Constant(0.005, 0.0, 1.0),
+    "pool_weight": Constant(20.0, 0.001, 1e9),
+    "drift_gain": Constant(0.2, 0.0, 10.0),
+    "drift_weight": Constant(5.0, 0.001, 1e9),
+    "drift_cap": Constant(0.08, 0.0, 1.0),
+    "drift_information": Constant(0.05, 0.0, 1.0),
+    "progress_gain": Constant(2.0, 0.0, 100.0),
+    "progress_low": Constant(0.3, 0.001, 1.0),
+    "progress_high": Constant(3.0, 1.0, 1000.0),
+    "progress_weight": Constant(4.0, 0.0, 1e9),
+    "suspect_value": Constant(0.08, 0.0, 1.0),
+    "suspect_visits": Constant(3, 1, 1e9, whole=True),
+}
+ORIGIN_VISITS = 3
+"""Visits after which an environment's starting point is noted."""
+RATED_VISITS = 4
+"""Visits from which on its rate of learning counts."""
+LEAST_VALUE = 1e-4
+
+name: str = "bayes"
+constants: Mapping[str, float] = defaults(CONSTANTS)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """The whole curriculum of a run. Arrays are read-only and run over environments."""
+
+    constants: Mapping[str, float]
+    tops: tuple[int, ...]
+    rows: tuple[Floats, ...]
+    """Beliefs. Those never visited all hold the array `unvisited` itself."""
+    unvisited: Floats
+    visits: Integers
+    """Groups that counted."""
+    wear: Floats
+    """v: what was learned from it so far, in groups of full variance."""
+    origin: Floats
+    """m0, in grid levels; NaN before the third visit."""
+    centre: Floats
+    """E[m], in grid levels."""
+    level: Integers
+    """Level of greatest expected utility."""
+    value: Floats
+    """That utility, 0 to 1."""
+    accuracy: Floats
+    """Of the last group; NaN before the first."""
+    surprise: float = 0.0
+    """R: accuracy above expectation since the last tick, in groups."""
+    information: float = 0.0
+    """Isum: expected variance of those groups."""
+    retired: frozenset[int] = frozenset()
+    batch: Batch = field(default_factory=Batch)
+    ledger: Ledger = field(default_factory=dict)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, State) and dump(self) == dump(other)
+
+
+def own_prior(settings: Mapping[str, float]) -> Floats:
+    """The belief before any evidence from the run."""
+    return belief.prior(
+        settings["prior_mean"],
+        settings["prior_deviation"],
+        settings["prior_broken"],
+        settings["prior_trivial"],
+        settings["prior_guessable"],
+    )
+
+
+def start(pool: Sequence[PoolEntry], size: int, constants: Mapping[str, float]) -> State:
+    """Nothing visited, every belief the prior.
+
+    Raises:
+        PolicyError: A constant is unknown or out of range, the pool is empty, or the size is not positive.
+    """
+    settings = resolve(name, CONSTANTS, constants)
+    check_pool(pool, size)
+    none = freeze(np.zeros(0))
+    whole = freeze(np.zeros(0, dtype=np.int64))
+    empty = State(settings, (), (), own_prior(settings), whole, none, none, none, whole, none, none)
+    return extend(empty, pool)
+
+
+def extend(state: State, entries: Sequence[PoolEntry]) -> State:
+    """Append environments, with the belief that unvisited ones have by now."""
+    check_ladders(entries)
+    noise = state.constants["instance_noise"]
+    tops = [entry.top_level for entry in entries]
+    best = {top: belief.best_level(state.unvisited, top, noise) for top in set(tops)}
+    count = len(tops)
+    return replace(
+        state,
+        tops=state.tops + tuple(tops),
+        rows=state.rows + (state.unvisited,) * count,
+        visits=joined(state.visits, np.zeros(count, dtype=np.int64)),
+        wear=joined(state.wear, np.zeros(count)),
+        origin=joined(state.origin, np.full(count, np.nan)),
+        centre=joined(state.centre, np.full(count, belief.half_way(state.unvisited))),
+        level=joined(state.level, np.array([best[top][0] for top in tops], dtype=np.int64)),
+        value=joined(state.value, np.array([best[top][1] for top in tops], dtype=np.float64)),
+        accuracy=joined(state.accuracy, np.full(count, np.nan)),
+    )
+
+
+def joined(before: Any, more: Any) -> Any:
+    """One array after the other, read-only."""
+    return freeze(np.concatenate([before, more]))
+
+
+def retire(state: State, environment: int) -> State:
+    """Never propose it again."""
+    check_environment(environment, len(state.tops))
+    return replace(state, retired=state.retired | {environment}, ledger=forget(state.ledger, environment))
+
+
+def progress(state: State) -> Floats:
+    """LP: how much faster than the pool each environment is being learned, as a factor around 1."""
+    settings = state.constants
+    factors = np.ones(len(state.tops))
+    rated = (state.visits >= RATED_VISITS) & ~np.isnan(state.origin)
+    if rated.any():
+        groups = state.visits[rated]
+        rates = (state.centre[rated] - state.origin[rated]) / groups
+        mean = rates.mean()
+        shrunk = (settings["progress_weight"] * mean + groups * rates) / (settings["progress_weight"] + groups)
+        factors[rated] = np.clip(
+            1.0 + settings["progress_gain"] * (shrunk - mean), settings["progress_low"], settings["progress_high"]
+        )
+    return factors
+
+
+def worth(state: State) -> Floats:
+    """What a group of each environment is worth, in log units."""
+    wear = 1.0 + state.wear / state.constants["wear"]
+    logs: Floats = np.log(np.maximum(state.value, LEAST_VALUE) * progress(state) / wear)
+    return logs
+
+
+def propose(state: State, query: BatchQuery, rng: random.Random) -> tuple[list[Proposal], State]:
+    """The environments most worth a group, each at its best level; small pools may give several groups each.
+
+    Raises:
+        PolicyError: Every environment of the pool is retired.
+    """
+    settings = state.constants
+    live = np.array(live_environments(len(state.tops), state.retired), dtype=np.int64)
+    held = state.batch.held(query.cursor)
+    copies = 1
+    if len(live) < settings["copy_space"] * query.groups:
+        copies = math.ceil(settings["copy_space"] * query.groups / len(live))
+    taken = np.array([held[environment] for environment in live.tolist()], dtype=np.int64)
+    # a refill may ask for more than the pool still has room for
+    while np.maximum(copies - taken, 0).sum() < query.groups:
+        copies += 1
+    copy = np.arange(copies)[:, None]
+    scores = worth(state)[live] - settings["copy_cost"] * np.log1p(copy)
+    scores = scores + settings["exploration"] * generator(rng).gumbel(size=scores.shape)
+    scores[copy < taken] = -np.inf
+    best = np.argsort(-scores, axis=None, kind="stable")[: query.groups]
+    chosen = live[best % len(live)]
+    proposals = [
+        Proposal(environment, level)
+        for environment, level in zip(chosen.tolist(), state.level[chosen].tolist(), strict=True)
+    ]
+    return proposals, replace(
+        state,
+        batch=state.batch.with_proposals(query.cursor, proposals),
+        ledger=expect(state.ledger, query.cursor, chosen.tolist()),
+    )
+
+
+def observe(state: State, groups: Sequence[ClosedGroup]) -> State:
+    """Learn from each group at once; after the last of an environment's groups in a batch it is expected to move."""
+    settings = state.constants
+    noise = settings["instance_noise"]
+    ledger, steps = close_each(state.ledger, groups, len(state.tops))
+    rows = list(state.rows)
+    counts, wear, origin = state.visits.copy(), state.wear.copy(), state.origin.copy()
+    accuracy = state.accuracy.copy()
+    surprise, information = state.surprise, state.information
+    own = belief.transition(settings["visit_shift"], settings["visit_variance"])
+    touched: set[int] = set()
+    for group, visit in steps:
+        e = group.environment
+        if moves_controller(group):
+            top = belief.ladder(state.tops[e])
+            level = min(max(group.level, 0), state.tops[e])
+            share = group.right / group.scored
+            if counts[e]:
+                known = belief.tables(top, noise)
+                variance = float(rows[e] @ known.utility[level]) / 4.0
+                if variance > settings["drift_information"]:
+                    surprise += share - float(rows[e] @ known.mean_success[level])
+                    information += variance
+            evidence = belief.likelihood(top, noise, settings["stray"], level, group.right, group.scored)
+            rows[e] = belief.update(rows[e], evidence)
+            counts[e] += 1
+            wear[e] += 4.0 * share * (1.0 - share) + settings["wear_per_group"]
+            accuracy[e] = share
+            touched.add(e)
+        if visit is not None and visit.groups:
+            rows[e] = belief.drift(rows[e], own)
+            if counts[e] >= ORIGIN_VISITS and math.isnan(origin[e]):
+                origin[e] = belief.half_way(rows[e])
+            touched.add(e)
+    centre, best, value = state.centre.copy(), state.level.copy(), state.value.copy()
+    for e in touched:
+        freeze(rows[e])
+        centre[e] = belief.half_way(rows[e])
+        best[e], value[e] = belief.best_level(rows[e], state.tops[e], noise)
+    return replace(
+        state,
+        rows=tuple(rows),
+        visits=freeze(counts),
+        wear=freeze(wear),
+        origin=freeze(origin),
+        centre=freeze(centre),
+        level=freeze(best),
+        value=freeze(value),
+        accuracy=freeze(accuracy),
+        surprise=surprise,
+        information=information,
+        ledger=ledger,
+    )
+
+
+def tick(state: State) -> State:
+    """Move every belief with the pool's drift, blur it, and let the visited speak for the unvisited."""
+    settings = state.constants
+    cap = settings["drift_cap"]
+    gain = settings["drift_gain"] * state.surprise / (state.information + settings["drift_weight"])
+    shift = max(-cap, min(cap, gain))
+    mine = own_prior(settings)
+    seen = np.flatnonzero(state.visits)
+    rows = list(state.rows)
+    unvisited = mine
+    beliefs = np.empty((0, belief.STATES))
+    if len(seen):
+        moves = belief.transition(shift, settings["tick_variance"])
+        beliefs = belief.drift_all(np.stack([rows[e] for e in seen]), moves)
+        beliefs *= 1.0 - settings["leak"]
+        beliefs += settings["leak"] * mine
+        weight = settings["pool_weight"]
+        unvisited = freeze((weight * mine + beliefs.sum(axis=0)) / (weight + len(seen)))
+        freeze(beliefs)
+    rows = [unvisited] * len(rows)
+    for e, row in zip(seen.tolist(), beliefs, strict=True):
+        rows[e] = freeze(row)
+    centre, level, value = best_of_all(state, seen, beliefs, unvisited)
+    return replace(
+        state,
+        rows=tuple(rows),
+        unvisited=unvisited,
+        centre=freeze(centre),
+        level=freeze(level),
+        value=freeze(value),
+        surprise=0.0,
+        information=0.0,
+    )
+
+
+def best_of_all(state: State, seen: Integers, beliefs: Floats, unvisited: Floats) -> tuple[Floats, Integers, Floats]:
+    """(E[m], best level, its utility) of every environment, the visited ones in one product."""
+    noise = state.constants["instance_noise"]
+    tops = np.array(state.tops)
+    fitting = {int(top): belief.best_level(unvisited, int(top), noise) for top in np.unique(tops)}
+    level = np.array([fitting[top][0] for top in state.tops], dtype=np.int64)
+    value = np.array([fitting[top][1] for top in state.tops])
+    centre = np.full(len(tops), belief.half_way(unvisited))
+    if len(seen):
+        values = beliefs @ belief.tables(belief.GRID_TOP, noise).utility.T  # (visited, levels)
+        values[np.arange(belief.GRID_TOP + 1) > tops[seen][:, None]] = -1.0
+        level[seen], value[seen] = values.argmax(axis=1), values.max(axis=1)
+        centre[seen] = belief.half_way_all(beliefs)
+        for place in np.flatnonzero(tops[seen] > belief.GRID_TOP):
+            e = seen[place]
+            level[e], value[e] = belief.best_level(beliefs[place], int(tops[e]), noise)
+    return centre, level, value
+
+
+def view(state: State, environment: int) -> ControllerView:
+    """What is believed about one environment, and why it is or is not worth a group."""
+    settings = state.constants
+    row, top = state.rows[environment], state.tops[environment]
+    level, seen = int(state.level[environment]), int(state.visits[environment])
+    low, mean, high = belief.interval(row, top, settings["instance_noise"], level)
+    scale = belief.ladder(top) / belief.GRID_TOP
+    value = float(state.value[environment])
+    accuracy = float(state.accuracy[environment])
+    live = environment not in state.retired
+    return ControllerView(
+        level=float(level),
+        visits=seen,
+        active=live and environment in state.batch.environments,
+        accuracy=None if math.isnan(accuracy) else accuracy,
+        details={
+            "success": mean,
+            "success_low": low,
+            "success_high": high,
+            "half_way_level": float(state.centre[environment]) * scale,
+            "broken": float(row[belief.BROKEN]),
+            "trivial": float(row[belief.TRIVIAL]),
+            "value": value,
+            "worth": float(worth(state)[environment]),
+            "progress": float(progress(state)[environment]),
+            "wear": float(state.wear[environment]),
+            "suspect": seen >= settings["suspect_visits"] and value < settings["suspect_value"],
+        },
+    )
+
+
+ARRAYS = ("visits", "wear", "origin", "centre", "level", "value", "accuracy")
+
+
+def dump(state: State) -> dict[str, Any]:
+    """The state as JSON values: about 5 kB per visited environment."""
+    seen = np.flatnonzero(state.visits)
+    beliefs = np.stack([state.rows[e] for e in seen]) if len(seen) else np.empty((0, belief.STATES))
+    return {
+        "policy": name,
+        "constants": dict(state.constants),
+        "tops": list(state.tops),
+        "beliefs": pack(beliefs),
+        "unvisited": pack(state.unvisited),
+        **{array: pack(getattr(state, array)) for array in ARRAYS},
+        "surprise": state.surprise,
+        "information": state.information,
+        "retired": sorted(state.retired),
+        "batch": state.batch.dump(),
+        "ledger": dump_ledger(state.ledger),
+    }
+
+
+def load(document: Mapping[str, Any]) -> State:
+    """The state that `dump` wrote."""
+    arrays = {array: unpack(document[array]) for array in ARRAYS}
+    unvisited = unpack(document["unvisited"])
+    rows = [unvisited] * len(document["tops"])
+    for e, row in zip(np.flatnonzero(arrays["visits"]).tolist(), unpack(document["beliefs"]), strict=True):
+        rows[e] = freeze(row)
+    return State(
+        constants=dict(document["constants"]),
+        tops=tuple(document["tops"]),
+        rows=tuple(rows),
+        unvisited=unvisited,
+        **arrays,
+        surprise=document["surprise"],
+        information=document["information"],
+        retired=frozenset(document["retired"]),
+        batch=load_batch(document["batch"]),
+        ledger=load_ledger(document["ledger"]),
+    )
