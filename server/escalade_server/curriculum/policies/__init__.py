@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from escalade_server.curriculum.policies import bayes, scaler
+from escalade_server.curriculum.policies import adarft, bayes, fixed, rlve, scaler, staircase, uniform
 from escalade_server.curriculum.types import Policy, PolicyError
 
-POLICIES: Mapping[str, Policy[Any]] = {module.name: module for module in (bayes, scaler)}
+POLICIES: Mapping[str, Policy[Any]] = {
+    module.name: module for module in (bayes, scaler, staircase, rlve, adarft, fixed, uniform)
+}
 
 
 def policy(name: str) -> Policy[Any]:
