@@ -1,0 +1,164 @@
+"""Typed comparison of an answer with a reference program's output.
+
+Guarantee: pure and total; integers and rationals compare exactly at any size, reals within the tolerance, and an answer
+that can be read in two ways is refused. No detail says anything of the truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from escalade.types import AnswerSpec, AnswerType
+from escalade_server.scoring import tables
+from escalade_server.scoring.elements import agreeing, not_a_number, same_number, scalar, tolerance_of
+from escalade_server.scoring.expressions import Undecided, Unreadable, read_number
+from escalade_server.scoring.text import folded, forms, plain_words
+
+MAX_ANSWER_BYTES = 1_000_000
+
+_TRUE = frozenset({"yes", "true", "1", "y", "t"})
+_FALSE = frozenset({"no", "false", "0", "n", "f"})
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What comparing an answer with the truth came to."""
+
+    verdict: Literal["accepted", "wrong", "unreadable", "too_long", "undecided"]
+    """`undecided`: it may be right, but reading it takes more than the fast path."""
+    detail: str = ""
+    """Why it was refused, for the operator; never the truth."""
+
+
+ACCEPTED, WRONG = Comparison("accepted"), Comparison("wrong")
+
+
+def compare(spec: AnswerSpec, truth: str, answer: str) -> Comparison:
+    """Compare an extracted answer with the reference program's raw output."""
+    if len(answer) > MAX_ANSWER_BYTES or (
+        not answer.isascii() and len(answer.encode("utf-8", "surrogatepass")) > MAX_ANSWER_BYTES
+    ):
+        return Comparison("too_long", "over 1 MB")
+    try:
+        return ACCEPTED if _SAME[spec.type](spec, truth, answer) else WRONG
+    except Unreadable as refusal:
+        return Comparison("unreadable", str(refusal))
+    except Undecided as refusal:
+        return Comparison("undecided", str(refusal))
+
+
+def agree(spec: AnswerSpec, first: str, second: str) -> bool:
+    """Whether two reference programs gave the same answer; no output agrees with NaN or with nothing at all."""
+    return _AGREE[spec.type](spec, first, second)
+
+
+def _same_number(spec: AnswerSpec, truth: str, answer: str) -> bool:
+    expected = scalar(truth.strip())
+    if expected.number is None:
+        tokens = truth.split()
+        if len(tokens) > 1 and all(scalar(token).number is not None for token in tokens):
+            return tables.same_array(spec, truth, answer)
+        if not tokens or not_a_number(tokens[0]):
+            raise Undecided("the reference printed no number")
+        return _same_string(spec, truth, answer)
+    tolerance = tolerance_of(spec)
+    return same_number(expected, read_number(answer), tolerance, tolerant=tolerance.declared or expected.real)
+
+
+def _same_bool(spec: AnswerSpec, truth: str, answer: str) -> bool:
+    expected = _polarity(spec, truth.strip())
+    if expected is None:
+        tokens = truth.split()
+        if len(tokens) > 1 and all(_polarity(spec, token) is not None for token in tokens):
+            return tables.same_array(spec.model_copy(update={"case_sensitive": False}), truth, answer)
+        raise Undecided("the reference printed no such word")
+    for form in forms(answer):
+        given = _polarity(spec, form)
+        if given is not None:
+            return given == expected
+    raise Unreadable("not one of the two words")
+
+
+def _polarity(spec: AnswerSpec, text: str) -> bool | None:
+    text = text.strip().strip("\"'")
+    for value, declared, usual in ((True, spec.true_word, _TRUE), (False, spec.false_word, _FALSE)):
+        if declared is None:
+            if folded(text) in usual:
+                return value
+        elif text == declared or (not spec.case_sensitive and folded(text) == folded(declared)):
+            return value
+    return None
+
+
+def _same_string(spec: AnswerSpec, truth: str, answer: str) -> bool:
+    expected = _settled(spec, truth)
+    return any(_settled(spec, candidate) == expected for candidate in _candidates(answer, truth))
+
+
+def _candidates(answer: str, truth: str) -> Iterator[str]:
+    """The answer, and what it says without decoration; a mark that the truth itself holds is no decoration."""
+    for form in forms(answer, keep=truth):
+        yield form
+        plain = plain_words(form)
+        if plain != form:
+            yield plain
+        if len(form) > 1 and form[0] == form[-1] and form[0] in "\"'" and form[0] not in truth:
+            yield form[1:-1]
+
+
+def _settled(spec: AnswerSpec, text: str) -> str | list[str]:
+    if not spec.case_sensitive:
+        text = folded(text)
+    if spec.tokens:
+        return text.split()
+    return "\n".join(line.rstrip() for line in text.strip().split("\n"))
+
+
+def _undecided(spec: AnswerSpec, truth: str, answer: str) -> bool:
+    raise Undecided("a checker decides")
+
+
+def _agree_number(spec: AnswerSpec, first: str, second: str) -> bool:
+    one, other = scalar(first.strip()), scalar(second.strip())
+    if one.number is None or other.number is None:
+        return bool(first.strip()) and tables.agree_in_order(spec, first, second)
+    tolerance = tolerance_of(spec)
+    tolerant = tolerance.declared or one.real or other.real
+    return agreeing(spec, one, other, tolerance, tolerant=tolerant)
+
+
+def _agree_bool(spec: AnswerSpec, first: str, second: str) -> bool:
+    one, other = _polarity(spec, first), _polarity(spec, second)
+    if one is None or other is None:
+        return bool(first.strip()) and tables.agree_in_order(spec, first, second)
+    return one == other
+
+
+def _agree_string(spec: AnswerSpec, first: str, second: str) -> bool:
+    return _settled(spec, first) == _settled(spec, second)
+
+
+_SAME: dict[AnswerType, Callable[[AnswerSpec, str, str], bool]] = {
+    "number": _same_number,
+    "bool": _same_bool,
+    "string": _same_string,
+    "array": tables.same_array,
+    "multiset": tables.same_multiset,
+    "permutation": tables.same_permutation,
+    "matrix": tables.same_matrix,
+    "graph": tables.same_graph,
+    "checked": _undecided,
+}
+_AGREE: dict[AnswerType, Callable[[AnswerSpec, str, str], bool]] = {
+    "number": _agree_number,
+    "bool": _agree_bool,
+    "string": _agree_string,
+    "array": tables.agree_in_order,
+    "multiset": tables.agree_in_any_order,
+    "permutation": tables.agree_in_order,
+    "matrix": tables.agree_by_rows,
+    "graph": tables.agree_on_edges,
+    "checked": _agree_string,
+}

@@ -1,0 +1,190 @@
+"""Finding the answer inside a completion.
+
+Guarantee: pure and total over any string, in linear time: the text is scanned a fixed number of times, and the few
+regular expressions used cannot backtrack. What is found is a part of the text, exactly as it stands there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+_BOX = re.compile(r"(?:\\|\x01\x01)(?:boxed|fbox)[ \t\r\n]*+\{")
+_FINAL = re.compile(r"final answer", re.IGNORECASE | re.ASCII)
+_FENCE = re.compile(r"(`{3,}+|~{3,}+)([^\n]*+)")
+_MAX_FENCES = 20_000
+_LINE_SPACE = " \t\r\f\v"
+_AROUND = re.compile(r"[ \t\r\f\v*_:=]*+(?:is(?=[ \t*:=])[ \t*_:=]*+)?+")
+_BLANK_LINES = re.compile(r"[ \t\r\f\v\n*_]*+")
+
+
+@dataclass(frozen=True)
+class ExtractionRules:
+    """Which ways of giving an answer a run accepts, tried in this order."""
+
+    think: bool = True
+    """Only what follows the last `</think>` counts."""
+    boxed: bool = True
+    answer_tag: bool = True
+    final_line: bool = False
+    single_boxed: bool = False
+    """Two or more boxed answers are no answer; otherwise the last counts."""
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What was found, and where."""
+
+    text: str | None
+    """None: nothing was found, or several boxes where one was demanded."""
+    format: str | None
+    """`boxed`, `answer_tag`, `final_line` or `fenced`; None without a text."""
+    start: int | None
+    """Offset of `text` in the completion, in characters."""
+    boxes: int = 0
+    """Balanced boxed answers seen, nested ones included; counted only where the rules look for boxes."""
+    language: str | None = None
+    """First word after a fence, in lower case."""
+
+
+NOTHING = Extraction(None, None, None)
+
+
+def extract_answer(completion: str, rules: ExtractionRules = ExtractionRules()) -> Extraction:
+    """Find the answer: the last balanced box, else the last answer tag, else the last final-answer line."""
+    offset = _after_thought(completion) if rules.think else 0
+    if offset is None:
+        return NOTHING
+    boxes = 0
+    if rules.boxed:
+        span, boxes = _last_box(completion, offset)
+        if rules.single_boxed and boxes > 1:
+            return Extraction(None, None, None, boxes=boxes)
+        if span is not None:
+            return _found(completion, span, "boxed", boxes)
+    if rules.answer_tag and (span := _last_tag(completion, offset)) is not None:
+        return _found(completion, span, "answer_tag", boxes)
+    if rules.final_line and (span := _last_final_line(completion, offset)) is not None:
+        return _found(completion, span, "final_line", boxes)
+    return Extraction(None, None, None, boxes=boxes)
+
+
+def extract_program(completion: str, languages: Sequence[str] = (), *, think: bool = True) -> Extraction:
+    """Find the last closed fenced block.
+
+    Args:
+        completion: The model's whole answer.
+        languages: Names a fence may carry, such as `("cpp", "c++")`. The last block with one of them is taken, else
+            the last block with no name; without `languages`, the last block of any name.
+        think: Only what follows the last `</think>` counts.
+
+    A text with more than 20,000 fences has no program: no honest one comes near, and each costs a step.
+    """
+    offset = _after_thought(completion) if think else 0
+    if offset is None or completion.count("```") + completion.count("~~~") > _MAX_FENCES:
+        return NOTHING
+    wanted = {language.lower() for language in languages}
+    named: tuple[int, int, str] | None = None
+    nameless: tuple[int, int, str] | None = None
+    opener, opener_name, body = "", "", 0
+    for fence in _FENCE.finditer(completion, offset):
+        marks, line_start = fence[1], completion.rfind("\n", offset, fence.start()) + 1
+        if completion[max(line_start, offset) : fence.start()].strip(_LINE_SPACE):
+            continue  # not at the start of its line
+        if not opener:
+            info = fence[2]
+            if marks[0] == "`" and "`" in info:
+                continue  # an inline code span, not a fence
+            opener, body = marks, fence.end() + 1
+            opener_name = info.split(None, 1)[0].strip("{}.").lower() if info and not info.isspace() else ""
+        elif marks.startswith(opener) and (not fence[2] or fence[2].isspace()):
+            block = (body, max(body, line_start), opener_name)
+            if opener_name in wanted or (not wanted and opener_name):
+                named = block
+            elif not opener_name:
+                nameless = block
+            opener = ""
+    chosen = (named or nameless) if wanted else max((b for b in (named, nameless) if b), default=None)
+    if chosen is None:
+        return NOTHING
+    start, end, name = chosen
+    return Extraction(completion[start:end], "fenced", start, language=name or None)
+
+
+def _found(completion: str, span: tuple[int, int], form: str, boxes: int) -> Extraction:
+    return Extraction(completion[span[0] : span[1]], form, span[0], boxes=boxes)
+
+
+def _after_thought(completion: str) -> int | None:
+    """Offset after the last `</think>`; None inside a thought that never ended."""
+    end = completion.rfind("</think>")
+    if completion.rfind("<think>") > end:
+        return None
+    return 0 if end < 0 else end + len("</think>")
+
+
+def _last_box(completion: str, offset: int) -> tuple[tuple[int, int] | None, int]:
+    r"""Inside of the balanced `\boxed{...}` that closes last, and how many balanced ones there are.
+
+    A box inside another box is part of it. Escaped braces do not count, and a closing brace without an opening one is
+    ignored. Depths come from array operations because a loop over a million braces takes too long.
+    """
+    first = completion.find("box", offset)
+    if first < 0:
+        return None, 0
+    base = max(offset, first - 3)
+    # Same length as the text, with what a backslash escapes blanked out.
+    plain = completion[base:].replace("\\\\", "\x01\x01").replace("\\{", "\x01\x01").replace("\\}", "\x01\x01")
+    openings = [match.end() - 1 for match in _BOX.finditer(plain)]
+    if not openings:
+        return None, 0
+    letters = np.frombuffer(plain.encode("latin-1", "replace"), dtype=np.uint8)  # one byte per character
+    braces = np.flatnonzero((letters == ord("{")) | (letters == ord("}")))
+    steps = np.where(letters[braces] == ord("{"), np.int32(1), np.int32(-1))
+    height = np.cumsum(steps, dtype=np.int32)
+    height -= np.minimum(np.minimum.accumulate(height), 0)  # a stray closing brace leaves the depth at 0
+    boxes = np.searchsorted(braces, np.array(openings))  # index of each box's brace among the braces
+    lowest_after = np.minimum.accumulate(height[::-1])[::-1]
+    depth = height[boxes]
+    closed = boxes[lowest_after[boxes] < depth]
+    if closed.size == 0:
+        return None, 0
+    # Of the closed boxes, the one that closes last is the outermost around the one that opens last.
+    last = int(closed[-1])
+    lowest_until = np.minimum.accumulate(height[: last + 1][::-1])[::-1]
+    around = closed[lowest_until[closed] >= height[closed]]
+    box = int(around[0])
+    end = box + int(np.argmax(height[box:] < height[box]))
+    return (base + int(braces[box]) + 1, base + int(braces[end])), int(closed.size)
+
+
+def _last_tag(completion: str, offset: int) -> tuple[int, int] | None:
+    """Inside of the last closed `<answer>`."""
+    last_end = completion.rfind("</answer>", offset)
+    if last_end < 0:
+        return None
+    start = completion.rfind("<answer>", offset, last_end)
+    if start < 0:
+        return None
+    start += len("<answer>")
+    return start, completion.find("</answer>", start)
+
+
+def _last_final_line(completion: str, offset: int) -> tuple[int, int] | None:
+    """What follows the last `final answer` on its line, else the next line with something on it."""
+    match = None
+    for match in _FINAL.finditer(completion, offset):  # noqa: B007 - the last match is wanted
+        pass
+    if match is None:
+        return None
+    around = _AROUND.match(completion, match.end())
+    start = around.end() if around else match.end()
+    if completion.startswith("\n", start) and (blank := _BLANK_LINES.match(completion, start)):
+        start = blank.end()
+    end = completion.find("\n", start)
+    end = len(completion) if end < 0 else end
+    text = completion[start:end].rstrip(_LINE_SPACE + "*_")
+    return (start, start + len(text)) if text else None

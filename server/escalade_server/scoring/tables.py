@@ -1,0 +1,365 @@
+"""Comparison of arrays, multisets, permutations, matrices and graphs.
+
+Guarantee: pure and total, at most n log n in the elements. A line with the length (of a matrix, its dimensions; of a
+graph, its counts) that the program printed first is optional in the answer, and only where the rest has that length.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Sequence
+
+from escalade.types import AnswerSpec
+from escalade_server.scoring import numeric
+from escalade_server.scoring.elements import (
+    Element,
+    Tolerance,
+    agreeing,
+    element,
+    not_a_number,
+    same_number,
+    same_word,
+    tolerance_of,
+)
+from escalade_server.scoring.expressions import Undecided, Unreadable, read_number
+from escalade_server.scoring.numeric import Number
+from escalade_server.scoring.readings import Atom, Group, output_lines, read_edges, read_group
+from escalade_server.scoring.text import folded
+
+Row = Sequence[str]
+
+
+def same_array(spec: AnswerSpec, truth: str, answer: str) -> bool:
+    """Whether an answer lists the program's tokens in order; a nested answer must have the output's rows.
+
+    Raises:
+        Unreadable: The answer is no list of such elements.
+        Undecided: An element is beyond the grammar.
+    """
+    group = read_group(answer)
+    return _same_list(spec, _rows_of(truth), group, _in_order)
+
+
+def same_multiset(spec: AnswerSpec, truth: str, answer: str) -> bool:
+    """Whether an answer lists the program's tokens in any order, each as often.
+
+    Raises:
+        Unreadable: The answer is no list of such elements.
+        Undecided: An element is beyond the grammar.
+    """
+    group = read_group(answer)
+    if group.nested():
+        raise Unreadable("a nested list")
+    return _same_list(spec, _rows_of(truth), group, _in_any_order)
+
+
+def same_permutation(spec: AnswerSpec, truth: str, answer: str) -> bool:
+    """Whether an answer is the program's permutation, in one-line or two-line notation.
+
+    Raises:
+        Unreadable: The answer is no permutation, or may be in cycle notation.
+        Undecided: An element is beyond the grammar.
+    """
+    group = read_group(answer)
+    if group.nested() or (group.bracket == "(" and len(group.items) > 1 and "," not in answer):
+        raise Unreadable("it may be in cycles")
+    rows = group.rows()
+    if rows and len(rows) == 2 and len(rows[0]) == len(rows[1]) and group.bracket == "matrix":
+        places = [cell.text for cell in rows[0]]
+        if places == sorted(places, key=lambda place: (len(place), place)):
+            group = Group(tuple(rows[1]), "")
+    return _same_list(spec, _rows_of(truth), group, _in_order)
+
+
+def same_matrix(spec: AnswerSpec, truth: str, answer: str) -> bool:
+    """Whether an answer has the program's rows, each with its elements.
+
+    Raises:
+        Unreadable: The answer is no matrix of such elements.
+        Undecided: An element is beyond the grammar.
+    """
+    group = read_group(answer)
+    rows = group.rows() if any(isinstance(item, Group) for item in group.items) else _flat_rows(group)
+    if rows is None:
+        raise Unreadable("not a matrix")
+    expected = _rows_of(truth)
+    tolerant, tolerance = _tolerant(spec, expected), tolerance_of(spec)
+    numbers = _Numbers()
+    shapes = [candidate for candidate in (expected, _without_dimensions(expected)) if candidate is not None]
+    for candidate in shapes:
+        if [len(row) for row in candidate] == [len(row) for row in rows] and all(
+            _in_order(spec, row, cells, tolerance, tolerant, numbers)
+            for row, cells in zip(candidate, rows, strict=True)
+        ):
+            return True
+    _check_readable(expected, [cell for row in rows for cell in row], numbers)
+    return False
+
+
+def same_graph(spec: AnswerSpec, truth: str, answer: str) -> bool:
+    """Whether an answer has the program's edges, each as often, in any order.
+
+    Raises:
+        Unreadable: The answer is no list of edges of the declared kind.
+        Undecided: A weight is beyond the grammar.
+    """
+    given = read_edges(answer, weighted=spec.weighted, directed=spec.directed)
+    expected = _rows_of(truth)
+    width = 3 if spec.weighted else 2
+    tolerant, tolerance = _tolerant(spec, [row[2:] for row in expected]), tolerance_of(spec)
+    numbers = _Numbers()
+    for candidate in (expected, _without_counts(expected, width)):
+        if candidate is None or any(len(row) != width for row in candidate):
+            continue
+        wanted, found = _edges(spec, candidate), _edges(spec, given)
+        if {ends: len(weights) for ends, weights in wanted.items()} == {
+            ends: len(weights) for ends, weights in found.items()
+        } and all(
+            _in_any_order(spec, weights, [Atom(weight) for weight in found[ends]], tolerance, tolerant, numbers)
+            for ends, weights in wanted.items()
+        ):
+            return True
+    return False
+
+
+def agree_in_order(spec: AnswerSpec, first: str, second: str) -> bool:
+    """Whether two programs printed the same tokens in the same order, on whichever lines."""
+    return _agree_rows(spec, [first.split()], [second.split()])
+
+
+def agree_by_rows(spec: AnswerSpec, first: str, second: str) -> bool:
+    """Whether two programs printed the same rows."""
+    return _agree_rows(spec, output_lines(first), output_lines(second))
+
+
+def agree_in_any_order(spec: AnswerSpec, first: str, second: str) -> bool:
+    """Whether two programs printed the same tokens, each as often."""
+    one, other = first.split(), second.split()
+    if len(one) != len(other) or any(not_a_number(token) for token in one):
+        return False
+    if sorted(one) == sorted(other):
+        return True
+    tolerant = _tolerant(spec, [one]) or _tolerant(spec, [other])
+    try:
+        return _in_any_order(spec, one, [Atom(token) for token in other], tolerance_of(spec), tolerant, _Numbers())
+    except (Unreadable, Undecided):
+        return False
+
+
+def agree_on_edges(spec: AnswerSpec, first: str, second: str) -> bool:
+    """Whether two programs printed the same edges, in any order; lines of another width must be equal as they stand."""
+    one, other = output_lines(first), output_lines(second)
+    if one == other:
+        return not any(not_a_number(token) for row in one for token in row)
+    width = 3 if spec.weighted else 2
+    heads = [row for row in one[:1] if len(row) != width], [row for row in other[:1] if len(row) != width]
+    body = one[len(heads[0]) :], other[len(heads[1]) :]
+    if heads[0] != heads[1] or len(body[0]) != len(body[1]) or any(len(row) != width for rows in body for row in rows):
+        return False
+    if not heads[0] and width == 2 and one and other and one[0] != other[0] and _without_counts(one, 2) is not None:
+        return False  # the first line may be counts, which do not commute
+    wanted, found = _edges(spec, body[0]), _edges(spec, body[1])
+    return wanted.keys() == found.keys() and all(
+        agree_in_any_order(spec, " ".join(weights), " ".join(found[ends])) if spec.weighted else weights == found[ends]
+        for ends, weights in wanted.items()
+    )
+
+
+class _Numbers:
+    """Atoms read as numbers, each once."""
+
+    def __init__(self) -> None:
+        self._read: dict[str, Number] = {}
+
+    def read(self, atom: Atom) -> Number:
+        """The number an atom is.
+
+        Raises:
+            Unreadable: It is none; a leading zero may be the rest of a grouped number.
+            Undecided: It is beyond the grammar.
+        """
+        number = self._read.get(atom.text)
+        if number is None:
+            digits = atom.text.lstrip("+-")
+            if len(digits) > 1 and digits[0] == "0" and digits.isdigit() and not atom.quoted:
+                raise Unreadable("a leading zero")
+            number = self._read[atom.text] = read_number(atom.text)
+        return number
+
+
+Match = Callable[[AnswerSpec, Row, Sequence[Atom], Tolerance, bool, _Numbers], bool]
+
+
+def _same_list(spec: AnswerSpec, rows: Sequence[Row], group: Group, match: Match) -> bool:
+    atoms = list(group.atoms())
+    tolerant, tolerance, numbers = _tolerant(spec, rows), tolerance_of(spec), _Numbers()
+    for candidate in (rows, _without_length(rows)):
+        if candidate is None or (group.nested() and _shape(group) != [len(row) for row in candidate]):
+            continue
+        tokens = [token for row in candidate for token in row]
+        if len(tokens) == len(atoms) and match(spec, tokens, atoms, tolerance, tolerant, numbers):
+            return True
+        if [cell.text for cell in atoms] == [" ".join(row) for row in candidate]:
+            return True  # quoted elements that hold spaces
+    _check_readable(rows, atoms, numbers)
+    return False
+
+
+def _in_order(
+    spec: AnswerSpec, tokens: Row, atoms: Sequence[Atom], tolerance: Tolerance, tolerant: bool, numbers: _Numbers
+) -> bool:
+    if len(tokens) != len(atoms):
+        return False
+    return all(
+        (token == atom.text and not not_a_number(token))
+        or _same(spec, element(token), atom, tolerance, tolerant, numbers)
+        for token, atom in zip(tokens, atoms, strict=True)
+    )
+
+
+def _same(
+    spec: AnswerSpec, truth: Element, atom: Atom, tolerance: Tolerance, tolerant: bool, numbers: _Numbers
+) -> bool:
+    if truth.number is None:
+        return not not_a_number(truth.text) and same_word(spec, truth.text, atom.text)
+    return same_number(truth, numbers.read(atom), tolerance, tolerant=tolerant)
+
+
+def _in_any_order(
+    spec: AnswerSpec, tokens: Row, atoms: Sequence[Atom], tolerance: Tolerance, tolerant: bool, numbers: _Numbers
+) -> bool:
+    if len(tokens) != len(atoms):
+        return False
+    elements = [element(token) for token in tokens]
+    if any(not_a_number(token) for token in tokens):
+        return False
+    words = Counter(_word(spec, truth.text) for truth in elements if truth.number is None)
+    found: list[Atom] = []
+    for atom in atoms:
+        word = _word(spec, atom.text)
+        if words[word]:
+            words[word] -= 1
+        else:
+            found.append(atom)
+    expected = [truth for truth in elements if truth.number is not None]
+    if len(found) != len(expected):
+        return False
+    values = [numbers.read(atom) for atom in found]
+    if not tolerant:
+        wanted = Counter(_key(truth.number) for truth in expected if truth.number is not None)
+        if any(isinstance(value, numeric.Approximate) for value in values):
+            raise Undecided("an irrational value among exact ones")
+        return wanted == Counter(_key(value) for value in values)
+    # Sorted pairing is right for one tolerance: if any pairing stays within it, this one does.
+    expected.sort(key=lambda truth: numeric.to_decimal(truth.number) if truth.number is not None else 0)
+    values.sort(key=numeric.to_decimal)
+    return all(
+        same_number(truth, value, tolerance, tolerant=True) for truth, value in zip(expected, values, strict=True)
+    )
+
+
+def _word(spec: AnswerSpec, text: str) -> str:
+    return text if spec.case_sensitive else folded(text)
+
+
+def _key(number: Number) -> Hashable:
+    try:
+        return numeric.to_fraction(number) if not isinstance(number, numeric.Approximate) else number
+    except numeric.TooLarge:
+        return number
+
+
+def _check_readable(rows: Sequence[Row], atoms: Sequence[Atom], numbers: _Numbers) -> None:
+    """Tell an answer that is no such list from a wrong one.
+
+    Raises:
+        Unreadable: Every element of the truth is a number, and one of the answer is not.
+        Undecided: An element is beyond the grammar.
+    """
+    if all(element(token).number is not None for row in rows for token in row):
+        for atom in atoms:
+            numbers.read(atom)
+
+
+def _agree_rows(spec: AnswerSpec, first: Sequence[Row], second: Sequence[Row]) -> bool:
+    if [len(row) for row in first] != [len(row) for row in second]:
+        return False
+    tolerance = tolerance_of(spec)
+    tolerant = _tolerant(spec, first) or _tolerant(spec, second)
+    return all(
+        agreeing(spec, element(one), element(other), tolerance, tolerant=tolerant)
+        if one != other
+        else not not_a_number(one)
+        for row, others in zip(first, second, strict=True)
+        for one, other in zip(row, others, strict=True)
+    )
+
+
+def _tolerant(spec: AnswerSpec, rows: Sequence[Row]) -> bool:
+    """Whether a tolerance applies: it is declared, or one element is printed as a real."""
+    if spec.absolute_tolerance is not None or spec.relative_tolerance is not None:
+        return True
+    return any(("." in token or "e" in token or "E" in token) and element(token).real for row in rows for token in row)
+
+
+def _rows_of(output: str) -> list[list[str]]:
+    """The rows of tokens a program printed, as lines or as a list in brackets."""
+    if any(mark in output for mark in "[](){},"):
+        try:
+            group = read_group(output)
+        except Unreadable:
+            return output_lines(output)
+        rows = group.rows() if any(isinstance(item, Group) for item in group.items) else None
+        if rows is None:
+            return [[atom.text for atom in group.atoms()]]
+        return [[atom.text for atom in row] for row in rows]
+    if output.strip() == "0" and "\n" in output.lstrip().rstrip(" \t")[1:-1]:
+        return [["0"], []]  # a length of nothing, and its empty line
+    return output_lines(output)
+
+
+def _shape(group: Group) -> list[int] | None:
+    rows = group.rows()
+    return None if rows is None else [len(row) for row in rows]
+
+
+def _flat_rows(group: Group) -> list[list[Atom]]:
+    atoms = list(group.atoms())
+    return [[atom] for atom in atoms] if group.column else [atoms]
+
+
+def _whole(token: str) -> int | None:
+    return int(token) if token.isascii() and token.isdigit() and len(token) <= 9 else None
+
+
+def _without_length(rows: Sequence[Row]) -> Sequence[Row] | None:
+    """The rows after a first line that is their number of tokens, or of rows."""
+    if len(rows) < 2 or len(rows[0]) != 1:
+        return None
+    length = _whole(rows[0][0])
+    return rows[1:] if length in (sum(len(row) for row in rows[1:]), len(rows) - 1) else None
+
+
+def _without_dimensions(rows: Sequence[Row]) -> Sequence[Row] | None:
+    """The rows after a first line that is their dimensions, or their number."""
+    if len(rows) < 2 or len(rows[0]) > 2:
+        return None
+    sizes = [_whole(token) for token in rows[0]]
+    if sizes[0] != len(rows) - 1 or (len(sizes) == 2 and any(len(row) != sizes[1] for row in rows[1:])):
+        return None
+    return rows[1:]
+
+
+def _without_counts(rows: Sequence[Row], width: int) -> Sequence[Row] | None:
+    """The rows after a first line `edges` or `vertices edges`."""
+    if not rows or len(rows[0]) > 2 or len(rows[0]) == width == 1 or _whole(rows[0][-1]) != len(rows) - 1:
+        return None
+    return rows[1:]
+
+
+def _edges(spec: AnswerSpec, rows: Sequence[Row]) -> dict[tuple[str, ...], list[str]]:
+    edges: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for row in rows:
+        ends = (row[0], row[1]) if spec.directed else tuple(sorted(row[:2]))
+        edges[ends].append(row[2] if len(row) > 2 else "1")
+    return edges
