@@ -1,6 +1,6 @@
 """first schema
 
-Revision: 0001, after
+Revision: 0001, the first
 """
 
 import sqlalchemy as sa
@@ -160,6 +160,7 @@ def upgrade() -> None:
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("environment_id", sa.String(length=40), nullable=False),
         sa.Column("version_id", sa.String(length=40), nullable=False),
+        sa.Column("top_level", sa.Integer(), nullable=False),
         sa.Column("retired", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(
             ["environment_id"], ["environment.id"], name=op.f("fk_run_environment_environment_id_environment")

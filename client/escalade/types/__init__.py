@@ -11,6 +11,7 @@ from escalade.types.base import (
     Mode,
     Page,
     Problem,
+    Readiness,
     Request,
     Response,
     Scope,
@@ -29,6 +30,7 @@ from escalade.types.environments import (
     JobStatus,
     Level,
     RefusedEntry,
+    StatusRequest,
 )
 from escalade.types.keys import Key, KeyRequest, NewKey
 from escalade.types.runs import (
@@ -83,6 +85,7 @@ __all__ = [
     "Page",
     "PoolFilter",
     "Problem",
+    "Readiness",
     "RefusedEntry",
     "Request",
     "Response",
@@ -94,5 +97,6 @@ __all__ = [
     "ScoreList",
     "ScoreOutcome",
     "ScoreRequest",
+    "StatusRequest",
     "Verdict",
 ]

@@ -49,6 +49,16 @@ class Problem(Response):
     request_id: str | None = None
 
 
+class Readiness(Response):
+    """Whether requests can be served now."""
+
+    ready: bool
+    database: str
+    """`ok`, or the code of what is wrong."""
+    sandbox: str
+    """`ok`, or what to do."""
+
+
 Item = TypeVar("Item")
 
 

@@ -76,6 +76,14 @@ class EnvironmentDetail(EnvironmentSummary):
     """Content hashes of all versions, oldest first."""
 
 
+class StatusRequest(Request):
+    """Take an environment out of service, or put it back."""
+
+    status: Literal["quarantined", "withdrawn", "unverified"]
+    """`unverified` releases it."""
+    reason: str = Field(min_length=1, max_length=2_000)
+
+
 class InstanceRequest(Request):
     """Ask for instances of one environment at a level, or at given scale parameters."""
 
@@ -118,8 +126,6 @@ class InstanceList(Response):
     """Instances in the order of their seeds."""
 
     instances: list[Instance]
-    skipped: int = 0
-    """Seeds passed over because the generator hung, failed, or the references disagreed."""
 
 
 class ImportRequest(Request):

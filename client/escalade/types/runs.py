@@ -183,6 +183,8 @@ class Controller(Response):
     """Batches that this environment was in and that moved its controller."""
     accuracy: float | None = Field(default=None, ge=0, le=1)
     """Mean accuracy at its last visit."""
+    retired: str | None = None
+    """Why it is no longer served in this run."""
     state: dict[str, Any] = {}
     """The policy's own variables."""
 

@@ -227,6 +227,8 @@ class RunEnvironment(Base):
     position: Mapped[int] = mapped_column(primary_key=True)
     environment_id: Mapped[str] = mapped_column(ForeignKey("environment.id"))
     version_id: Mapped[str] = mapped_column(ForeignKey("environment_version.id"))
+    top_level: Mapped[int]
+    """Highest level of the version's ladder."""
     retired: Mapped[str | None] = mapped_column(Text)
     """Why it is no longer proposed."""
 

@@ -1,0 +1,17 @@
+"""Stateless scoring."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from escalade.types import ScoreList, ScoreRequest
+from escalade_server.api.deps import ServicesDep, needs
+from escalade_server.instances import scores
+
+router = APIRouter(tags=["scores"])
+
+
+@router.post("/scores", **needs("train"))
+async def score(body: ScoreRequest, services: ServicesDep) -> ScoreList:
+    """Judge completions against instances that this server has served. Nothing is stored."""
+    return await scores.score(services.database, versions=services.versions, request=body)

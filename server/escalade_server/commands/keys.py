@@ -1,0 +1,85 @@
+"""`escalade key`: keys, straight from the database, so that the first one can be made."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar, get_args
+
+import typer
+
+from escalade.types import Scope
+from escalade_server.commands.running import fail, load_settings, run
+from escalade_server.storage import credentials, keys, migrations
+from escalade_server.storage.clock import now
+from escalade_server.storage.sessions import AsyncSession, Database
+
+app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
+Returned = TypeVar("Returned")
+
+
+@app.command("create")
+def create(
+    scope: Annotated[list[str], typer.Option(help="read, train, execute or admin; may be given several times.")],
+    name: Annotated[str, typer.Option(help="For people, to tell keys apart.")] = "made by hand",
+) -> None:
+    """Make a key and print its secret, which is shown this once."""
+    for one in scope:
+        if one not in get_args(Scope):
+            fail(f"--scope {one}: choose from {', '.join(get_args(Scope))}")
+
+    async def work(session: AsyncSession) -> tuple[str, str]:
+        row, secret = await credentials.create(session, name=name, scopes=scope)
+        return row.id, secret
+
+    key_id, secret = _in_transaction(work)
+    typer.echo(f"{key_id} made; its secret is shown only now:", err=True)
+    typer.echo(secret)
+
+
+@app.command("list")
+def list_keys() -> None:
+    """List all keys, without their secrets."""
+
+    async def work(session: AsyncSession) -> list[str]:
+        rows = await keys.list_all(session, after=None, limit=10_000)
+        return [
+            f"{row.id}  {','.join(row.scopes):<24}  {row.created_at:%Y-%m-%d %H:%M}  "
+            f"{'revoked' if row.revoked_at else 'in force'}  {row.name}"
+            for row in rows
+        ]
+
+    for line in _in_transaction(work):
+        typer.echo(line)
+
+
+@app.command("revoke")
+def revoke(key_id: Annotated[str, typer.Argument(help="As `escalade key list` shows it.")]) -> None:
+    """Put a key out of force at once."""
+
+    async def work(session: AsyncSession) -> bool:
+        if await keys.get(session, key_id) is None:
+            return False
+        await keys.revoke(session, key_id, now())
+        return True
+
+    if not _in_transaction(work):
+        fail(f"there is no key {key_id}: see `escalade key list`")
+    typer.echo(f"{key_id} revoked")
+
+
+def _in_transaction(work: Callable[[AsyncSession], Awaitable[Returned]]) -> Returned:
+    settings = load_settings()
+
+    async def whole() -> Returned:
+        if settings.embedded:
+            settings.data.mkdir(parents=True, exist_ok=True)
+            await migrations.upgrade(settings.database)
+        database = Database(settings.database)
+        try:
+            await migrations.require_head(database)
+            async with database.write() as session:
+                return await work(session)
+        finally:
+            await database.close()
+
+    return run(whole())

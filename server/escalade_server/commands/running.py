@@ -1,0 +1,45 @@
+"""What the commands share: settings and errors that a person can act on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, NoReturn, TypeVar
+
+import typer
+from pydantic import ValidationError
+
+from escalade_sandbox.types import SandboxError
+from escalade_server.errors import EscaladeError
+from escalade_server.settings import Settings
+
+Returned = TypeVar("Returned")
+
+
+def fail(message: str) -> NoReturn:
+    """End the command with one line that says what is wrong and what to do."""
+    typer.echo(f"error: {message}", err=True)
+    raise typer.Exit(1)
+
+
+def load_settings(**changes: Any) -> Settings:
+    """The settings of the environment, with those given on the command line."""
+    try:
+        settings = Settings(**{name: value for name, value in changes.items() if value is not None})
+        _ = settings.database
+    except ValidationError as error:
+        first = error.errors()[0]
+        fail(f"ESCALADE_{str(first['loc'][0]).upper()}: {first['msg']}")
+    except ValueError as error:
+        fail(str(error))
+    return settings
+
+
+def run(work: Coroutine[Any, Any, Returned]) -> Returned:
+    """Run a command's work; its expected errors end it with one line."""
+    try:
+        return asyncio.run(work)
+    except EscaladeError as error:
+        fail(error.detail)
+    except SandboxError as error:
+        fail(str(error))

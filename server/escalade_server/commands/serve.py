@@ -1,0 +1,53 @@
+"""`escalade serve`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import nullcontext
+from typing import Annotated
+
+import typer
+
+from escalade_server.commands.running import fail, load_settings
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on. [default: 8700]")] = None,
+    sandbox: Annotated[str | None, typer.Option(help="docker, process (no isolation) or http.")] = None,
+) -> None:
+    """Serve the API. The embedded database is made and migrated by itself; any other needs `escalade migrate`."""
+    import uvicorn
+
+    from escalade_sandbox.types import SandboxError
+    from escalade_server.api.app import create_app
+    from escalade_server.commands.opening import opened
+    from escalade_server.errors import EscaladeError
+
+    settings = load_settings(host=host, port=port, sandbox=sandbox)
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+    async def run() -> None:
+        async with opened(settings) as services:
+            app = create_app(lambda: nullcontext(services), max_body_bytes=settings.max_body_bytes)
+            config = uvicorn.Config(
+                app, host=settings.host, port=settings.port, access_log=False, log_config=None, timeout_keep_alive=75
+            )
+            server = uvicorn.Server(config)
+            await server.serve()
+            if not server.started:
+                raise EscaladeError(f"could not listen on {settings.host}:{settings.port}: choose another --port.")
+
+    try:
+        with asyncio.Runner(loop_factory=uvicorn.Config("").get_loop_factory()) as runner:
+            runner.run(run())
+    except EscaladeError as error:
+        fail(error.detail)
+    except SandboxError as error:
+        fail(str(error))
+    except SystemExit:
+        fail(f"could not listen on {settings.host}:{settings.port}: is another server there? Choose another --port.")
+    except KeyboardInterrupt:
+        return

@@ -1,0 +1,43 @@
+"""Stateless scoring of (instance, completion) pairs."""
+
+from __future__ import annotations
+
+from escalade.types import ScoreList, ScoreOutcome, ScoreRequest
+from escalade_server.errors import InstanceNotFound
+from escalade_server.instances.versions import Versions
+from escalade_server.scoring.judging import Question, judge_all
+from escalade_server.storage import instances
+from escalade_server.storage.sessions import Database
+
+
+async def score(database: Database, *, versions: Versions, request: ScoreRequest) -> ScoreList:
+    """Judge each completion against its instance's ground truth, in order.
+
+    Raises:
+        InstanceNotFound: This server never made one of the instances.
+    """
+    async with database.read() as session:
+        found = await instances.get_many(session, sorted({item.instance for item in request.items}))
+        parsed = await versions.get(session, {row.version_id for row in found.values()})
+    questions = []
+    for index, item in enumerate(request.items):
+        row = found.get(item.instance)
+        if row is None or row.truth is None:
+            raise InstanceNotFound(f"`items.{index}.instance`: this server has served no instance {item.instance!r}.")
+        questions.append(Question(parsed[row.version_id].definition.answer, row.truth, item.completion))
+    judgements = await judge_all(questions)
+    return ScoreList(
+        outcomes=[
+            ScoreOutcome(
+                instance=item.instance,
+                outcome=judgement.outcome,
+                score=judgement.score,
+                accuracy=judgement.accuracy,
+                verdict=judgement.verdict,
+                extracted=judgement.extracted,
+                format=judgement.format,
+                detail=judgement.detail,
+            )
+            for item, judgement in zip(request.items, judgements, strict=True)
+        ]
+    )

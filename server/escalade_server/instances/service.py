@@ -1,0 +1,100 @@
+"""Serves instances of one environment at a requested difficulty."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from escalade.types import Instance, InstanceList, InstanceRequest
+from escalade_server.errors import EnvironmentNotFound, LevelOutOfRange, NotServable, VersionNotFound
+from escalade_server.instances.buffer import Buffer, Source
+from escalade_server.instances.rendering import render
+from escalade_server.instances.versions import Version, Versions
+from escalade_server.problems.definition import Definition
+from escalade_server.storage import environments, tables
+from escalade_server.storage import instances as queries
+from escalade_server.storage.sessions import Database
+
+
+async def serve(
+    database: Database, *, buffer: Buffer, versions: Versions, name: str, request: InstanceRequest
+) -> InstanceList:
+    """The first `count` draws of the stream that (version, level or parameters, split, seed) names.
+
+    Raises:
+        EnvironmentNotFound: No environment has this name.
+        VersionNotFound: It has no such version.
+        LevelOutOfRange: The ladder has no such level, or a parameter is unknown or outside its range.
+        NotServable: It is withdrawn, or its answers need a checker.
+        LevelUnavailable: No instance can be made there.
+        SandboxFailed: The sandbox cannot be reached or failed twice.
+    """
+    async with database.read() as session:
+        environment = await environments.by_slug(session, name)
+        if environment is None:
+            raise EnvironmentNotFound(f"There is no environment named {name!r}: see GET /v1/environments.")
+        digest = request.version or environment.version
+        row = await environments.version_by_hash(session, environment.id, digest)
+    if row is None:
+        raise VersionNotFound(f"`version`: {name} has no version {digest}: see GET /v1/environments/{name}.")
+    if environment.status == "withdrawn":
+        raise NotServable(f"{name} is withdrawn: {environment.status_reason or 'no reason given'}.")
+    require_servable(name, environment.answer_type)
+    version = versions.parse(row)
+    level, parameters = locate(version.definition, request.level, request.parameters)
+    source = Source(version, level, parameters, request.split, request.seed)
+    identities = await buffer.draw(source, range(request.count))
+    async with database.read() as session:
+        found = await queries.get_many(session, identities)
+    return InstanceList(instances=[present(found[identity], name, version) for identity in identities])
+
+
+def require_servable(name: str, answer_type: str) -> None:
+    """Refuse an environment that cannot be scored.
+
+    Raises:
+        NotServable: Its answers need a checker, which this version does not run.
+    """
+    if answer_type == "checked":
+        raise NotServable(f"{name} has answers that are not unique; this version runs no checkers yet.")
+
+
+def locate(
+    definition: Definition, level: int | None, parameters: Mapping[str, int] | None
+) -> tuple[int | None, dict[str, int]]:
+    """The level (None if on no rung) and the scale parameters that a request means.
+
+    Raises:
+        LevelOutOfRange: The ladder has no such level, or a parameter is unknown, missing or outside its range.
+    """
+    if parameters is None:
+        top = len(definition.ladder) - 1
+        if level is None or not 0 <= level <= top:
+            raise LevelOutOfRange(f"`level` must be from 0 to {top}, not {level}.")
+        return level, dict(definition.ladder[level])
+    for name in definition.parameters.keys() - parameters.keys():
+        raise LevelOutOfRange(f"`parameters.{name}` is missing.")
+    for name, value in parameters.items():
+        bounds = definition.parameters.get(name)
+        if bounds is None:
+            known = ", ".join(sorted(definition.parameters))
+            raise LevelOutOfRange(f"`parameters.{name}` is not a scale parameter; there are: {known}.")
+        if not bounds.minimum <= value <= bounds.maximum:
+            raise LevelOutOfRange(
+                f"`parameters.{name}` must be from {bounds.minimum} to {bounds.maximum}, not {value}."
+            )
+    chosen = dict(parameters)
+    return (definition.ladder.index(chosen) if chosen in definition.ladder else None), chosen
+
+
+def present(row: tables.Instance, name: str, version: Version, *, reveal: bool = False) -> Instance:
+    """An instance as it is served; with its ground truth only where the run reveals answers."""
+    return Instance(
+        instance=row.id,
+        environment=name,
+        version=version.hash,
+        level=row.level,
+        parameters=row.parameters,
+        answer_type=version.definition.answer.type,
+        messages=render(version.definition, row.description or {}),
+        answer=row.truth if reveal else None,
+    )

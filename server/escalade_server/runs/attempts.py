@@ -1,0 +1,195 @@
+"""Reports: each rollout is scored and stored once.
+
+Guarantee: a report's identity is the hash of its answer. The same report again returns the first outcome; another
+answer for the same rollout is refused and nothing of its request is stored. Outcomes of `error` alone may be replaced,
+by the same report.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from escalade.types import AttemptOutcome, AttemptReport, AttemptResults
+from escalade_server.errors import AttemptConflict, GroupNotFound, RolloutOutOfRange
+from escalade_server.instances.versions import Versions
+from escalade_server.runs import pool
+from escalade_server.runs.closing import close_complete, close_overdue
+from escalade_server.runs.journal import Journal, Writer
+from escalade_server.scoring.judging import Judgement, Question, judge_all, judge_score
+from escalade_server.storage import attempts, instances, runs, tables
+from escalade_server.storage.sessions import AsyncSession
+
+Key = tuple[int, int]
+"""(group's row, rollout)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """A report with the group that it is for."""
+
+    report: AttemptReport
+    group: tables.BatchGroup
+    content_hash: str
+
+    @property
+    def key(self) -> Key:
+        """Which rollout it is."""
+        return self.group.id, self.report.rollout
+
+
+async def report(
+    journal: Journal, *, versions: Versions, run: tables.Run, reports: Sequence[AttemptReport]
+) -> AttemptResults:
+    """Score and store each rollout once, and close the groups that are now complete.
+
+    Raises:
+        GroupNotFound: The run has no such group.
+        RolloutOutOfRange: The group has fewer rollouts.
+        AttemptConflict: A rollout was already reported with another answer.
+    """
+    async with journal.database.read() as session:
+        filed = await _file(session, run, reports)
+        known = await attempts.of_groups(session, sorted({item.group.id for item in filed}))
+        new: dict[Key, Filed] = {}
+        for item in filed:
+            _require_same(item, known.get(item.key), new.get(item.key))
+            if item.key not in known or known[item.key].outcome == "error":
+                new.setdefault(item.key, item)
+        questions = await _questions(session, versions, run, list(new.values()))
+    judged = dict(zip(questions, await judge_all(list(questions.values())), strict=True))
+    threshold = run.settings["success_threshold"]
+    for key, item in new.items():
+        if item.report.score is not None:
+            judged[key] = judge_score(item.report.score, threshold)
+    async with journal.writing(run.id) as writer:
+        stored, closed = await _store(writer, filed, new, judged)
+    first: set[Key] = set()
+    outcomes = []
+    for item in filed:
+        fresh = item.key in new and item.key not in first and item.key not in known
+        first.add(item.key)
+        outcomes.append(_present(item, stored[item.key], repeat=not fresh))
+    return AttemptResults(outcomes=outcomes, closed=closed)
+
+
+async def _file(session: AsyncSession, run: tables.Run, reports: Sequence[AttemptReport]) -> list[Filed]:
+    names = [_parse(item.group) for item in reports]
+    cursors = [name[0] for name in names if name is not None]
+    groups = await runs.groups_at(session, run.id, run.generation, cursors)
+    filed = []
+    for item, name in zip(reports, names, strict=True):
+        group = groups.get(name) if name is not None else None
+        if group is None or group.instance_id is None:
+            raise GroupNotFound(f"`group`: this run has issued no group {item.group!r}.")
+        if item.rollout >= group.rollouts:
+            raise RolloutOutOfRange(
+                f"`rollout`: group {item.group} has rollouts 0 to {group.rollouts - 1}, not {item.rollout}."
+            )
+        filed.append(Filed(item, group, _content_hash(item)))
+    return filed
+
+
+def _parse(name: str) -> tuple[int, int] | None:
+    cursor, dot, position = name.partition(".")
+    plain = dot and cursor.isascii() and cursor.isdecimal() and position.isascii() and position.isdecimal()
+    numbers = (int(cursor), int(position)) if plain and len(name) <= 20 else None
+    # A leading zero would be another name for the same group.
+    return numbers if numbers is not None and f"{numbers[0]}.{numbers[1]}" == name else None
+
+
+def _content_hash(report: AttemptReport) -> str:
+    answer = f"score {report.score!r}" if report.completion is None else f"completion {report.completion}"
+    return hashlib.sha256(answer.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _require_same(item: Filed, stored: tables.Attempt | None, earlier: Filed | None) -> None:
+    known = stored.content_hash if stored is not None else earlier.content_hash if earlier is not None else None
+    if known is not None and known != item.content_hash:
+        raise AttemptConflict(
+            f"Rollout {item.report.rollout} of group {item.report.group} was already reported with another answer; "
+            "the first one stands."
+        )
+
+
+async def _questions(
+    session: AsyncSession, versions: Versions, run: tables.Run, items: Sequence[Filed]
+) -> dict[Key, Question]:
+    found = await instances.get_many(session, sorted({item.group.instance_id or "" for item in items}))
+    members = {member.position: member for member in await pool.members(session, run.id)} if items else {}
+    parsed = await versions.get(session, {members[item.group.environment].version_id for item in items})
+    questions = {}
+    for item in items:
+        if item.report.completion is not None:
+            version = parsed[members[item.group.environment].version_id]
+            truth = found[item.group.instance_id or ""].truth or ""
+            questions[item.key] = Question(version.definition.answer, truth, item.report.completion)
+    return questions
+
+
+async def _store(
+    writer: Writer, filed: Sequence[Filed], new: Mapping[Key, Filed], judged: Mapping[Key, Judgement]
+) -> tuple[dict[Key, tables.Attempt], list[str]]:
+    """Record what is new, and close groups; the attempts as they are stored now, and the groups closed by this."""
+    await close_overdue(writer)
+    cursors = {item.group.cursor for item in filed}
+    groups = await runs.groups_at(writer.session, writer.run.id, writer.run.generation, cursors)
+    by_id = {group.id: group for group in groups.values()}
+    ids = sorted({item.group.id for item in filed})
+    rows = []
+    for key, item in new.items():
+        group = by_id.get(item.group.id)
+        if group is None:
+            raise GroupNotFound(f"`group`: group {item.report.group} is of an earlier generation of this run.")
+        rows.append(_row(item, judged[key], late=group.closed_at is not None, writer=writer))
+    await attempts.record(writer.session, rows)
+    stored = await attempts.of_groups(writer.session, ids)
+    for key, item in new.items():
+        _require_same(item, stored[key], None)
+        if stored[key].outcome == "error" and judged[key].outcome != "error":
+            values = {name: value for name, value in _row(item, judged[key], late=False, writer=writer).items()}
+            for fixed in ("group_id", "rollout", "content_hash", "late"):
+                values.pop(fixed)
+            await attempts.replace_error(writer.session, stored[key].id, values)
+    stored = await attempts.of_groups(writer.session, ids)
+    closed = await close_complete(writer, [by_id[group_id] for group_id in ids])
+    return stored, closed
+
+
+def _row(item: Filed, judgement: Judgement, *, late: bool, writer: Writer) -> dict[str, Any]:
+    return {
+        "group_id": item.group.id,
+        "rollout": item.report.rollout,
+        "content_hash": item.content_hash,
+        "outcome": judgement.outcome,
+        "score": judgement.score,
+        "accuracy": judgement.accuracy,
+        "verdict": judgement.verdict,
+        "extracted": judgement.extracted,
+        "format": judgement.format,
+        "detail": judgement.detail,
+        "completion_tokens": item.report.completion_tokens,
+        "policy_step": item.report.policy_step,
+        "late": late,
+        "reported_at": writer.at,
+    }
+
+
+def _present(item: Filed, row: tables.Attempt, *, repeat: bool) -> AttemptOutcome:
+    return AttemptOutcome.model_validate(
+        {
+            "group": item.report.group,
+            "rollout": row.rollout,
+            "outcome": row.outcome,
+            "score": row.score,
+            "accuracy": row.accuracy,
+            "verdict": row.verdict,
+            "extracted": row.extracted,
+            "format": row.format,
+            "detail": row.detail,
+            "late": row.late,
+            "repeat": repeat,
+        }
+    )

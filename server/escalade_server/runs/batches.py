@@ -1,0 +1,290 @@
+"""Issues batches.
+
+Guarantee: a cursor names one batch for ever, to every rank and every retry. What a batch holds is decided and logged in
+one transaction; its instances, pure functions of that decision, are then made without one and filed. A caller that
+finds a batch half-made (another died, or is at it) goes on where that one stands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from escalade.types import Batch, BatchRequest, Group
+from escalade_server.curriculum.types import PolicyError
+from escalade_server.errors import BatchConflict, LevelUnavailable, PoolExhausted, RunNotFound
+from escalade_server.instances.buffer import Buffer, Source
+from escalade_server.instances.service import present
+from escalade_server.instances.versions import Version, Versions
+from escalade_server.runs import pool
+from escalade_server.runs.closing import close_overdue, name_of
+from escalade_server.runs.journal import Journal, Writer
+from escalade_server.runs.pool import Member
+from escalade_server.runs.state import TICK_EVERY, advanced, plan_batch, plan_replacement
+from escalade_server.storage import instances, runs, tables
+from escalade_server.storage.clock import now
+from escalade_server.storage.sessions import AsyncSession
+
+AHEAD = 8
+"""Draws kept in store of each level that a batch served, and of its neighbours."""
+REPLACEMENTS = 64
+"""Rounds of replacing groups that cannot be made before giving up on the batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What issuing needs beside the database."""
+
+    journal: Journal
+    buffer: Buffer
+    versions: Versions
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A batch as it is stored, with what is needed to make and show it."""
+
+    run: tables.Run
+    batch: tables.Batch
+    groups: Sequence[tables.BatchGroup]
+    members: Mapping[int, Member]
+    versions: Mapping[str, Version]
+
+    def source(self, environment: int, level: int) -> Source:
+        """Where a group's instance is drawn from."""
+        version = self.versions[self.members[environment].version_id]
+        parameters = version.definition.ladder[level]
+        return Source(version, level, parameters, "train", self.run.settings["seed"])
+
+
+async def issue(desk: Desk, *, run: tables.Run, cursor: int, request: BatchRequest) -> Batch:
+    """The batch of a cursor, made now unless it was.
+
+    Raises:
+        BatchConflict: The cursor was issued for another number of groups or rollouts.
+        PoolExhausted: Every environment of the pool is retired.
+        SandboxFailed: Instances are missing and the sandbox cannot make them; the same request goes on from there.
+    """
+    groups = request.groups or run.settings["groups"]
+    rollouts = request.rollouts or run.settings["rollouts"]
+    database = desk.journal.database
+    async with database.read() as session:
+        draft = await _read(session, desk, run.id, cursor)
+    if draft is None:
+        async with desk.journal.writing(run.id) as writer:
+            await _plan(writer, desk, cursor, groups, rollouts)
+        async with database.read() as session:
+            draft = await _read(session, desk, run.id, cursor)
+        if draft is None:
+            raise RunNotFound(f"Run {run.id} was deleted meanwhile.")
+    if (draft.batch.groups, draft.batch.rollouts) != (groups, rollouts):
+        raise BatchConflict(
+            f"Cursor {cursor} was issued with {draft.batch.groups} groups of {draft.batch.rollouts} rollouts, not "
+            f"{groups} of {rollouts}: ask for the same again, or for another cursor."
+        )
+    for _ in range(REPLACEMENTS):
+        if draft.batch.ready:
+            break
+        draft = await _materialise(desk, draft, cursor)
+    else:
+        raise PoolExhausted(f"Cursor {cursor}: no instances could be made in {REPLACEMENTS} rounds of replacements.")
+    _draw_ahead(desk, draft)
+    async with database.read() as session:
+        return await _present(session, draft)
+
+
+async def _plan(writer: Writer, desk: Desk, cursor: int, groups: int, rollouts: int) -> None:
+    """Decide and log what the batch holds, unless that is done; file its instances if they lie ready."""
+    run = writer.run
+    if await runs.get_batch(writer.session, run.id, run.generation, cursor) is not None:
+        return
+    await close_overdue(writer)
+    await pool.refresh(writer)
+    try:
+        planned, after = plan_batch(writer.state, cursor=cursor, groups=groups, rollouts=rollouts)
+    except PolicyError as error:
+        raise PoolExhausted(f"Every environment of the run's pool is retired: {error}") from error
+    payload = {
+        "cursor": cursor,
+        "groups": groups,
+        "rollouts": rollouts,
+        "proposals": [group.document() for group in planned],
+    }
+    await writer.record("batch", payload, advanced(after))
+    if writer.state.batches % TICK_EVERY == 0:
+        await writer.record("tick", {})
+    writer.session.add(
+        tables.Batch(
+            run_id=run.id,
+            generation=run.generation,
+            cursor=cursor,
+            groups=groups,
+            rollouts=rollouts,
+            ready=False,
+            created_at=writer.at,
+        )
+    )
+    await writer.session.flush()
+    rows = [
+        {
+            "run_id": run.id,
+            "generation": run.generation,
+            "cursor": cursor,
+            "position": position,
+            "environment": group.environment,
+            "level": group.level,
+            "ordinal": group.ordinal,
+            "rollouts": rollouts,
+        }
+        for position, group in enumerate(planned)
+    ]
+    await runs.add_groups(writer.session, rows)
+    last = cursor if run.last_cursor is None else max(run.last_cursor, cursor)
+    await runs.set_values(writer.session, run.id, {"batches": run.batches + 1, "last_cursor": last})
+    draft = await _read(writer.session, desk, run.id, cursor)
+    if draft is not None:
+        wanted = _wanted(draft)
+        drawn = await instances.drawn(writer.session, wanted.values())
+        if len(drawn) == len(set(wanted.values())):
+            await _file(writer.session, draft, {group: drawn[key] for group, key in wanted.items()})
+
+
+async def _read(session: AsyncSession, desk: Desk, run_id: str, cursor: int) -> Draft | None:
+    run = await runs.get(session, run_id)
+    if run is None:
+        raise RunNotFound(f"There is no run {run_id}.")
+    batch = await runs.get_batch(session, run_id, run.generation, cursor)
+    if batch is None:
+        return None
+    groups = await runs.get_groups(session, run_id, run.generation, cursor)
+    members = {member.position: member for member in await pool.members(session, run_id)}
+    versions = await desk.versions.get(session, {members[group.environment].version_id for group in groups})
+    return Draft(run, batch, groups, members, versions)
+
+
+def _wanted(draft: Draft) -> dict[int, tuple[str, int]]:
+    """(stream, ordinal) of each group that has no instance yet, by the group's id."""
+    sources: dict[tuple[int, int], str] = {}
+    wanted = {}
+    for group in draft.groups:
+        if group.instance_id is None:
+            key = (group.environment, group.level)
+            if key not in sources:
+                sources[key] = draft.source(*key).stream
+            wanted[group.id] = (sources[key], group.ordinal)
+    return wanted
+
+
+async def _materialise(desk: Desk, draft: Draft, cursor: int) -> Draft:
+    """Make the missing instances and file them; replace the groups whose environment gives none."""
+    missing: dict[tuple[int, int], list[tables.BatchGroup]] = {}
+    for group in draft.groups:
+        if group.instance_id is None:
+            missing.setdefault((group.environment, group.level), []).append(group)
+
+    async def draw(key: tuple[int, int]) -> list[str] | LevelUnavailable:
+        try:
+            return await desk.buffer.draw(draft.source(*key), [group.ordinal for group in missing[key]])
+        except LevelUnavailable as none:
+            return none
+
+    results = dict(zip(missing, await asyncio.gather(*(draw(key) for key in missing)), strict=True))
+    chosen: dict[int, str] = {}
+    barren: dict[int, LevelUnavailable] = {}
+    for key, result in results.items():
+        if isinstance(result, LevelUnavailable):
+            barren[key[0]] = result
+        else:
+            chosen.update({group.id: identity for group, identity in zip(missing[key], result, strict=True)})
+    database = desk.journal.database
+    if barren:
+        async with desk.journal.writing(draft.run.id) as writer:
+            await runs.set_instances(writer.session, chosen)
+            await _replace(writer, draft, cursor, barren)
+    else:
+        async with database.write() as session:
+            await _file(session, draft, chosen)
+    async with database.read() as session:
+        again = await _read(session, desk, draft.run.id, cursor)
+    if again is None:
+        raise RunNotFound(f"Run {draft.run.id} was restored or deleted meanwhile.")
+    return again
+
+
+async def _file(session: AsyncSession, draft: Draft, chosen: Mapping[int, str]) -> None:
+    """Give the groups their instances and start the clock."""
+    await runs.set_instances(session, chosen)
+    run, batch = draft.run, draft.batch
+    deadline = now() + timedelta(seconds=run.deadline_s)
+    await runs.make_ready(session, run.id, batch.generation, batch.cursor, deadline)
+
+
+async def _replace(writer: Writer, draft: Draft, cursor: int, barren: Mapping[int, LevelUnavailable]) -> None:
+    """Retire environments that give no instances and put others in their groups' places."""
+    groups = await runs.get_groups(writer.session, writer.run.id, writer.run.generation, cursor)
+    lost = [group for group in groups if group.environment in barren and group.instance_id is None]
+    for environment, fault in barren.items():
+        await pool.retire(writer, environment, draft.members[environment].slug, fault.detail)
+    if not lost:
+        return
+    attempt = writer.state.sequence
+    size = {"cursor": cursor, "groups": len(lost), "rollouts": draft.batch.rollouts, "attempt": attempt}
+    try:
+        planned, after = plan_replacement(writer.state, **size)
+    except PolicyError as error:
+        raise PoolExhausted(f"Every environment of the run's pool is retired: {error}") from error
+    payload = {
+        "cursor": cursor,
+        "rollouts": draft.batch.rollouts,
+        "positions": [group.position for group in lost],
+        "attempt": attempt,
+        "proposals": [group.document() for group in planned],
+    }
+    await writer.record("replaced", payload, advanced(after))
+    for group, plan in zip(lost, planned, strict=True):
+        group.environment, group.level, group.ordinal = plan.environment, plan.level, plan.ordinal
+    await writer.session.flush()
+
+
+def _draw_ahead(desk: Desk, draft: Draft) -> None:
+    """Keep the next draws in store: of the levels served, and of the levels next to them."""
+    through: dict[tuple[int, int], int] = {}
+    for group in draft.groups:
+        top = draft.members[group.environment].top_level
+        for level in range(max(0, group.level - 1), min(top, group.level + 1) + 1):
+            used = group.ordinal + 1 if level == group.level else 0
+            key = (group.environment, level)
+            through[key] = max(through.get(key, 0), used + AHEAD)
+    for key, count in through.items():
+        desk.buffer.ahead(draft.source(*key), count)
+
+
+async def _present(session: AsyncSession, draft: Draft) -> Batch:
+    identities = [group.instance_id for group in draft.groups if group.instance_id is not None]
+    found = await instances.get_many(session, identities)
+    return Batch(
+        run=draft.run.id,
+        cursor=draft.batch.cursor,
+        groups=[_present_group(draft, group, found[group.instance_id or ""]) for group in draft.groups],
+    )
+
+
+def _present_group(draft: Draft, group: tables.BatchGroup, row: tables.Instance) -> Group:
+    member = draft.members[group.environment]
+    version = draft.versions[member.version_id]
+    shown = present(row, member.slug, version, reveal=draft.run.settings["reveal_answers"])
+    assert group.deadline is not None, "a ready batch has deadlines"
+    return Group(
+        group=name_of(group),
+        instance=shown.instance,
+        environment=shown.environment,
+        version=shown.version,
+        level=group.level,
+        answer_type=shown.answer_type,
+        messages=shown.messages,
+        rollouts=group.rollouts,
+        deadline=group.deadline,
+        answer=shown.answer,
+    )

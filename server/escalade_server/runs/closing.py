@@ -1,0 +1,57 @@
+"""Closes groups: when their rollouts are all in, or when their deadline has passed.
+
+Guarantee: a group closes once and its event tells all that the curriculum learns from it. No background process is
+needed: whoever writes to a run closes its overdue groups first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from escalade_server.runs.journal import Writer
+from escalade_server.storage import runs
+from escalade_server.storage.tables import BatchGroup
+
+
+async def close_overdue(writer: Writer) -> list[str]:
+    """Close the groups whose deadline has passed; missing rollouts have expired. Returns the groups' names."""
+    late = await runs.overdue(writer.session, writer.run.id, writer.run.generation, writer.at)
+    return await _close(writer, late, "deadline")
+
+
+async def close_complete(writer: Writer, groups: Sequence[BatchGroup]) -> list[str]:
+    """Close those of the groups that have all their rollouts. Returns their names."""
+    open_groups = [group for group in groups if group.closed_at is None]
+    tallies = await runs.tallies(writer.session, [group.id for group in open_groups])
+    complete = [group for group in open_groups if tallies.get(group.id, (0, 0, 0))[0] >= group.rollouts]
+    return await _close(writer, complete, "complete")
+
+
+async def _close(writer: Writer, groups: Sequence[BatchGroup], reason: str) -> list[str]:
+    tallies = await runs.tallies(writer.session, [group.id for group in groups])
+    new: list[tuple[str, dict[str, Any]]] = []
+    for group in groups:
+        if not await runs.close_group(writer.session, group.id, at=writer.at, reason=reason):
+            continue
+        came, scored, right = tallies.get(group.id, (0, 0, 0))
+        payload = {
+            "group": name_of(group),
+            "cursor": group.cursor,
+            "environment": group.environment,
+            "level": group.level,
+            "right": right,
+            "scored": scored,
+            "rollouts": group.rollouts,
+            "errors": came - scored,
+            "expired": group.rollouts - came,
+            "reason": reason,
+        }
+        new.append(("closed", payload))
+    await writer.record_all(new)
+    return [payload["group"] for _, payload in new]
+
+
+def name_of(group: BatchGroup) -> str:
+    """A group's name within its run."""
+    return f"{group.cursor}.{group.position}"

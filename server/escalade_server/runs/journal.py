@@ -1,0 +1,109 @@
+"""Writes to a run: one writer at a time, in event-log order.
+
+Guarantee: whatever happens inside `Journal.writing` becomes visible at once or not at all, its events follow each other
+without a gap, and the state that is kept in memory is always the fold of committed events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from weakref import WeakValueDictionary
+
+from escalade_server.errors import RunNotFound
+from escalade_server.runs.state import RunState, dump, fold, load
+from escalade_server.storage import events, runs
+from escalade_server.storage.clock import now
+from escalade_server.storage.sessions import AsyncSession, Database
+from escalade_server.storage.tables import Run
+
+SNAPSHOT_EVERY = 4_096
+"""Events between two snapshots."""
+KEPT_STATES = 64
+"""Runs whose state is kept in memory."""
+
+
+@dataclass(slots=True)
+class Writer:
+    """One transaction that holds a run."""
+
+    session: AsyncSession
+    run: Run
+    state: RunState
+    at: datetime
+
+    async def record(self, kind: str, payload: Mapping[str, Any], after: RunState | None = None) -> None:
+        """Append one event; `after` is its fold where the caller has it already."""
+        await self.record_all([(kind, payload)], None if after is None else [after])
+
+    async def record_all(
+        self, new: Sequence[tuple[str, Mapping[str, Any]]], after: Sequence[RunState] | None = None
+    ) -> None:
+        """Append events and fold them."""
+        if not new:
+            return
+        await events.append(self.session, self.run, [(kind, dict(payload)) for kind, payload in new], self.at)
+        before = self.state.sequence
+        for kind, payload in new if after is None else ():
+            self.state = fold(self.state, kind, payload)
+        if after is not None:
+            self.state = after[-1]
+        if before // SNAPSHOT_EVERY != self.state.sequence // SNAPSHOT_EVERY:
+            await events.save_snapshot(self.session, self.run.id, self.state.sequence, dump(self.state))
+
+
+class Journal:
+    """The event logs of all runs, and their states."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._states: OrderedDict[str, RunState] = OrderedDict()
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def writing(self, run_id: str) -> AsyncIterator[Writer]:
+        """Hold a run for one transaction.
+
+        Raises:
+            RunNotFound: It does not exist or is deleted.
+        """
+        lock = self._locks.setdefault(run_id, asyncio.Lock())
+        async with lock:
+            async with self.database.write() as session:
+                run = await runs.lock(session, run_id)
+                if run is None:
+                    raise RunNotFound(f"There is no run {run_id}.")
+                writer = Writer(session, run, await self.state(session, run), now())
+                yield writer
+            self._keep(run_id, writer.state)
+
+    async def state(self, session: AsyncSession, run: Run) -> RunState:
+        """The fold of a run's events as this session sees them."""
+        state = self._states.get(run.id)
+        if state is None or state.sequence > run.sequence:
+            # Another process's transaction may have been rolled back under a state read elsewhere: start over.
+            snapshot = await events.latest_snapshot(session, run.id)
+            state = load(snapshot.state) if snapshot is not None else None
+        at = 0 if state is None else state.sequence
+        if at < run.sequence:
+            for event in await events.since(session, run.id, at):
+                if event.sequence < run.sequence:
+                    state = fold(state, event.kind, event.payload)
+        if state is None:
+            raise RunNotFound(f"Run {run.id} has no events.")
+        return state
+
+    def forget(self, run_id: str) -> None:
+        """Drop a state from memory."""
+        self._states.pop(run_id, None)
+
+    def _keep(self, run_id: str, state: RunState) -> None:
+        self._states[run_id] = state
+        self._states.move_to_end(run_id)
+        if len(self._states) > KEPT_STATES:
+            self._states.popitem(last=False)

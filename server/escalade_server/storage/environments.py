@@ -1,0 +1,112 @@
+"""Queries on environments and their versions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from escalade_server.storage.statements import chunks
+from escalade_server.storage.tables import Environment, EnvironmentVersion
+
+
+async def by_slug(session: AsyncSession, slug: str) -> Environment | None:
+    """The environment with this slug."""
+    found: Environment | None = await session.scalar(select(Environment).where(Environment.slug == slug))
+    return found
+
+
+async def by_source(session: AsyncSession, source: str, names: Sequence[str]) -> dict[str, Environment]:
+    """Environments of a source, by their names there."""
+    found: dict[str, Environment] = {}
+    for part in chunks(names):
+        query = select(Environment).where(Environment.source == source, Environment.source_name.in_(part))
+        found.update({row.source_name: row for row in await session.scalars(query)})
+    return found
+
+
+async def slugs_taken(session: AsyncSession, slugs: Sequence[str]) -> set[str]:
+    """Which of these slugs are in use."""
+    taken: set[str] = set()
+    for part in chunks(slugs):
+        taken.update(await session.scalars(select(Environment.slug).where(Environment.slug.in_(part))))
+    return taken
+
+
+async def search(
+    session: AsyncSession,
+    *,
+    slugs: Sequence[str] | None = None,
+    statuses: Sequence[str] | None = None,
+    answer_types: Sequence[str] | None = None,
+    sources: Sequence[str] | None = None,
+    after: str | None = None,
+    limit: int | None = None,
+) -> list[Environment]:
+    """Environments that pass every filter given, in the order of their slugs."""
+    query = select(Environment).order_by(Environment.slug)
+    if slugs is not None:
+        query = query.where(Environment.slug.in_(slugs))
+    if statuses is not None:
+        query = query.where(Environment.status.in_(statuses))
+    if answer_types is not None:
+        query = query.where(Environment.answer_type.in_(answer_types))
+    if sources is not None:
+        query = query.where(Environment.source.in_(sources))
+    if after is not None:
+        query = query.where(Environment.slug > after)
+    if limit is not None:
+        query = query.limit(limit)
+    return list(await session.scalars(query))
+
+
+async def versions(session: AsyncSession, environment_id: str) -> list[EnvironmentVersion]:
+    """All versions of an environment, oldest first."""
+    query = select(EnvironmentVersion).where(EnvironmentVersion.environment_id == environment_id)
+    return list(await session.scalars(query.order_by(EnvironmentVersion.number)))
+
+
+async def version_by_hash(session: AsyncSession, environment_id: str, digest: str) -> EnvironmentVersion | None:
+    """One version of an environment."""
+    found: EnvironmentVersion | None = await session.scalar(
+        select(EnvironmentVersion).where(
+            EnvironmentVersion.environment_id == environment_id, EnvironmentVersion.hash == digest
+        )
+    )
+    return found
+
+
+async def get_versions(session: AsyncSession, ids: Sequence[str]) -> dict[str, EnvironmentVersion]:
+    """Versions by identity."""
+    found: dict[str, EnvironmentVersion] = {}
+    for part in chunks(ids):
+        query = select(EnvironmentVersion).where(EnvironmentVersion.id.in_(part))
+        found.update({row.id: row for row in await session.scalars(query)})
+    return found
+
+
+async def slugs_of(session: AsyncSession, ids: Sequence[str]) -> dict[str, str]:
+    """Slugs of environments, by identity."""
+    found: dict[str, str] = {}
+    for part in chunks(ids):
+        rows = await session.execute(select(Environment.id, Environment.slug).where(Environment.id.in_(part)))
+        found.update({identity: slug for identity, slug in rows})
+    return found
+
+
+async def next_number(session: AsyncSession, environment_id: str) -> int:
+    """Number of the next version."""
+    highest = await session.scalar(
+        select(func.max(EnvironmentVersion.number)).where(EnvironmentVersion.environment_id == environment_id)
+    )
+    return (highest or 0) + 1
+
+
+async def set_status(session: AsyncSession, environment_id: str, *, status: str, reason: str | None, by: str) -> None:
+    """Change an environment's status."""
+    await session.execute(
+        update(Environment)
+        .where(Environment.id == environment_id)
+        .values(status=status, status_reason=reason, status_by=by)
+    )

@@ -1,0 +1,74 @@
+"""Queries on instances and the streams that they are drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from escalade_server.storage.statements import chunks, insert_new
+from escalade_server.storage.tables import Draw, Instance, Stream
+
+
+async def get_many(session: AsyncSession, ids: Sequence[str]) -> dict[str, Instance]:
+    """Instances by identity."""
+    found: dict[str, Instance] = {}
+    for part in chunks(ids):
+        found.update({row.id: row for row in await session.scalars(select(Instance).where(Instance.id.in_(part)))})
+    return found
+
+
+async def drawn(session: AsyncSession, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
+    """Instance identities of those (stream, ordinal) pairs that have been drawn."""
+    found: dict[tuple[str, int], str] = {}
+    for part in chunks(list(wanted)):
+        query = select(Draw.stream_id, Draw.ordinal, Draw.instance_id).where(
+            tuple_(Draw.stream_id, Draw.ordinal).in_(part)
+        )
+        found.update({(stream, ordinal): instance for stream, ordinal, instance in await session.execute(query)})
+    return found
+
+
+async def get_stream(session: AsyncSession, stream_id: str) -> Stream | None:
+    """How far a stream has been drawn from."""
+    return await session.get(Stream, stream_id, populate_existing=True)
+
+
+async def drawn_inputs(session: AsyncSession, stream_id: str) -> set[str]:
+    """Hashes of the inputs that a stream has given."""
+    query = select(Instance.input_hash).join(Draw, Draw.instance_id == Instance.id).where(Draw.stream_id == stream_id)
+    return {digest for digest in await session.scalars(query) if digest is not None}
+
+
+async def open_stream(session: AsyncSession, stream_id: str, version_id: str) -> None:
+    """Make a stream's row unless it is there."""
+    row = {
+        "id": stream_id,
+        "version_id": version_id,
+        "next_index": 0,
+        "draws": 0,
+        "repeats": 0,
+        "failures": 0,
+        "exhausted": False,
+    }
+    await insert_new(session, Stream, [row])
+
+
+async def advance_stream(session: AsyncSession, stream_id: str, *, seen: int, values: Mapping[str, Any]) -> bool:
+    """Move a stream on from index `seen`; False if another has moved it since."""
+    moved = await session.scalar(
+        update(Stream).where(Stream.id == stream_id, Stream.next_index == seen).values(**values).returning(Stream.id)
+    )
+    return moved is not None
+
+
+async def add_instances(session: AsyncSession, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Store instances; one that is there already is the same one."""
+    await insert_new(session, Instance, rows)
+
+
+async def add_draws(session: AsyncSession, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Store draws."""
+    await insert_new(session, Draw, rows)

@@ -1,0 +1,216 @@
+"""Queries on runs, their pools, batches and groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, and_, case, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from escalade_server.storage.statements import chunks, insert_new
+from escalade_server.storage.tables import (
+    Attempt,
+    Batch,
+    BatchGroup,
+    Environment,
+    EnvironmentVersion,
+    Run,
+    RunEnvironment,
+)
+
+
+async def get(session: AsyncSession, run_id: str) -> Run | None:
+    """A run that is not deleted."""
+    run = await session.get(Run, run_id, populate_existing=True)
+    return run if run is not None and run.deleted_at is None else None
+
+
+async def lock(session: AsyncSession, run_id: str) -> Run | None:
+    """A run, held against every other writer of it until the transaction ends."""
+    held = await session.scalar(
+        update(Run).where(Run.id == run_id, Run.deleted_at.is_(None)).values(sequence=Run.sequence).returning(Run.id)
+    )
+    return None if held is None else await session.get(Run, run_id, populate_existing=True)
+
+
+async def list_runs(session: AsyncSession, *, owner: str | None, after: str | None, limit: int) -> list[Run]:
+    """Runs in the order of their identity; of one owner, or of all."""
+    query = select(Run).where(Run.deleted_at.is_(None)).order_by(Run.id).limit(limit)
+    if owner is not None:
+        query = query.where(Run.key_id == owner)
+    if after is not None:
+        query = query.where(Run.id > after)
+    return list(await session.scalars(query))
+
+
+async def set_values(session: AsyncSession, run_id: str, values: Mapping[str, Any]) -> None:
+    """Change columns of a run."""
+    await session.execute(update(Run).where(Run.id == run_id).values(**values))
+
+
+async def pool(session: AsyncSession, run_id: str) -> Sequence[Row[RunEnvironment, str, str]]:
+    """A run's pool in order: rows of (member, slug, version hash)."""
+    query = (
+        select(RunEnvironment, Environment.slug, EnvironmentVersion.hash)
+        .join(Environment, Environment.id == RunEnvironment.environment_id)
+        .join(EnvironmentVersion, EnvironmentVersion.id == RunEnvironment.version_id)
+        .where(RunEnvironment.run_id == run_id)
+        .order_by(RunEnvironment.position)
+    )
+    return (await session.execute(query)).all()
+
+
+async def pool_size(session: AsyncSession, run_ids: Sequence[str]) -> dict[str, int]:
+    """How many environments each run's pool holds that are not retired."""
+    query = (
+        select(RunEnvironment.run_id, func.count())
+        .where(RunEnvironment.run_id.in_(run_ids), RunEnvironment.retired.is_(None))
+        .group_by(RunEnvironment.run_id)
+    )
+    return {run_id: count for run_id, count in await session.execute(query)}
+
+
+async def add_pool(session: AsyncSession, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Append members to a pool."""
+    await insert_new(session, RunEnvironment, rows)
+
+
+async def retire(session: AsyncSession, run_id: str, position: int, reason: str) -> bool:
+    """Mark a member as retired; False if it was."""
+    done = await session.scalar(
+        update(RunEnvironment)
+        .where(RunEnvironment.run_id == run_id, RunEnvironment.position == position, RunEnvironment.retired.is_(None))
+        .values(retired=reason)
+        .returning(RunEnvironment.position)
+    )
+    return done is not None
+
+
+async def changed_members(session: AsyncSession, run_id: str) -> Sequence[Row[RunEnvironment, Environment]]:
+    """Members in use whose environment has another current version by now, or may no longer be served."""
+    query = (
+        select(RunEnvironment, Environment)
+        .join(Environment, Environment.id == RunEnvironment.environment_id)
+        .where(
+            RunEnvironment.run_id == run_id,
+            RunEnvironment.retired.is_(None),
+            (Environment.version_id != RunEnvironment.version_id)
+            | Environment.status.in_(("rejected", "quarantined", "withdrawn")),
+        )
+        .order_by(RunEnvironment.position)
+    )
+    return (await session.execute(query)).all()
+
+
+async def get_batch(session: AsyncSession, run_id: str, generation: int, cursor: int) -> Batch | None:
+    """One batch."""
+    return await session.get(Batch, (run_id, generation, cursor), populate_existing=True)
+
+
+async def get_groups(session: AsyncSession, run_id: str, generation: int, cursor: int) -> list[BatchGroup]:
+    """A batch's groups in order."""
+    query = (
+        select(BatchGroup)
+        .where(BatchGroup.run_id == run_id, BatchGroup.generation == generation, BatchGroup.cursor == cursor)
+        .order_by(BatchGroup.position)
+        .execution_options(populate_existing=True)
+    )
+    return list(await session.scalars(query))
+
+
+async def groups_at(
+    session: AsyncSession, run_id: str, generation: int, cursors: Iterable[int]
+) -> dict[tuple[int, int], BatchGroup]:
+    """Groups of some batches, by (cursor, position)."""
+    query = (
+        select(BatchGroup)
+        .where(
+            BatchGroup.run_id == run_id,
+            BatchGroup.generation == generation,
+            BatchGroup.cursor.in_(sorted(set(cursors))),
+        )
+        .execution_options(populate_existing=True)
+    )
+    return {(group.cursor, group.position): group for group in await session.scalars(query)}
+
+
+async def add_groups(session: AsyncSession, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Store a batch's groups."""
+    await insert_new(session, BatchGroup, rows)
+
+
+async def set_instances(session: AsyncSession, chosen: Mapping[int, str]) -> None:
+    """Give groups their instances, where they have none yet."""
+    for part in chunks(sorted(chosen)):
+        instance = case({group: chosen[group] for group in part}, value=BatchGroup.id)
+        await session.execute(
+            update(BatchGroup)
+            .where(BatchGroup.id.in_(part), BatchGroup.instance_id.is_(None))
+            .values(instance_id=instance)
+            .execution_options(synchronize_session=False)
+        )
+
+
+async def make_ready(session: AsyncSession, run_id: str, generation: int, cursor: int, deadline: datetime) -> bool:
+    """Set a batch's deadlines once; False if another has."""
+    done = await session.scalar(
+        update(Batch)
+        .where(Batch.run_id == run_id, Batch.generation == generation, Batch.cursor == cursor, Batch.ready.is_(False))
+        .values(ready=True)
+        .returning(Batch.cursor)
+    )
+    if done is None:
+        return False
+    await session.execute(
+        update(BatchGroup)
+        .where(BatchGroup.run_id == run_id, BatchGroup.generation == generation, BatchGroup.cursor == cursor)
+        .values(deadline=deadline)
+        .execution_options(synchronize_session=False)
+    )
+    return True
+
+
+async def overdue(session: AsyncSession, run_id: str, generation: int, at: datetime) -> list[BatchGroup]:
+    """Open groups whose deadline has passed, in order."""
+    query = (
+        select(BatchGroup)
+        .where(
+            BatchGroup.run_id == run_id,
+            BatchGroup.generation == generation,
+            BatchGroup.closed_at.is_(None),
+            BatchGroup.deadline <= at,
+        )
+        .order_by(BatchGroup.cursor, BatchGroup.position)
+    )
+    return list(await session.scalars(query))
+
+
+async def close_group(session: AsyncSession, group_id: int, *, at: datetime, reason: str) -> bool:
+    """Close a group once; False if it was closed."""
+    done = await session.scalar(
+        update(BatchGroup)
+        .where(BatchGroup.id == group_id, BatchGroup.closed_at.is_(None))
+        .values(closed_at=at, close_reason=reason)
+        .returning(BatchGroup.id)
+        .execution_options(synchronize_session=False)
+    )
+    return done is not None
+
+
+async def tallies(session: AsyncSession, group_ids: Sequence[int]) -> dict[int, tuple[int, int, int]]:
+    """Per group: attempts in time, those of them that are scored, and those that are right."""
+    found: dict[int, tuple[int, int, int]] = {}
+    scored = case((Attempt.outcome == "scored", 1), else_=0)
+    right = case((and_(Attempt.outcome == "scored", Attempt.accuracy == 1), 1), else_=0)
+    for part in chunks(group_ids):
+        query = (
+            select(Attempt.group_id, func.count(), func.sum(scored), func.sum(right))
+            .where(Attempt.group_id.in_(part), Attempt.late.is_(False))
+            .group_by(Attempt.group_id)
+        )
+        found.update(
+            {group: (count, int(some), int(good)) for group, count, some, good in await session.execute(query)}
+        )
+    return found
