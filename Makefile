@@ -39,7 +39,7 @@ lint: $(READY) ## style, types, import contracts, and models against migrations
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@PYTHONPATH= $(BIN)/lint-imports
+	@$(BIN)/lint-imports
 	@data=$$(mktemp -d); trap 'rm -rf "$$data"' EXIT; unset ESCALADE_DATABASE_URL; export ESCALADE_DATA=$$data; \
 	  $(BIN)/alembic upgrade head && $(BIN)/alembic check
 
