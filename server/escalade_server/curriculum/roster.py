@@ -6,7 +6,7 @@ Guarantee: a draw never holds a retired environment, and none more often than an
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -64,13 +64,22 @@ def draw(roster: Roster, query: BatchQuery, rng: random.Random) -> list[int]:
     Raises:
         PolicyError: Every environment of the pool is retired.
     """
+    return draw_with(roster, query, rng.sample)
+
+
+def draw_with(roster: Roster, query: BatchQuery, sample: Callable[[list[int], int], list[int]]) -> list[int]:
+    """As `draw`, with another way to take some of a list without replacement.
+
+    Raises:
+        PolicyError: Every environment of the pool is retired.
+    """
     live = live_environments(len(roster.tops), roster.retired)
     held = roster.batch.held(query.cursor)
     drawn: list[int] = []
     rounds = min(held[environment] for environment in live)
     while len(drawn) < query.groups:
         least = [environment for environment in live if held[environment] <= rounds]
-        drawn += rng.sample(least, min(len(least), query.groups - len(drawn)))
+        drawn += sample(least, min(len(least), query.groups - len(drawn)))
         rounds += 1
     return drawn
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from escalade_server.curriculum.policies import adarft, bayes, fixed, rlve, scaler, staircase, uniform
+from escalade_server.curriculum.policies import adarft, bayes, fixed, learnability, rlve, scaler, staircase, uniform
 from escalade_server.curriculum.types import Policy, PolicyError
 
 POLICIES: Mapping[str, Policy[Any]] = {
-    module.name: module for module in (bayes, scaler, staircase, rlve, adarft, fixed, uniform)
+    module.name: module for module in (bayes, scaler, staircase, rlve, adarft, learnability, fixed, uniform)
 }
 
 
