@@ -35,16 +35,18 @@ from escalade.types import (
     NewKey,
     Page,
     PoolFilter,
-    Request,
+    Readiness,
     Run,
     RunPatch,
     RunRequest,
     Scope,
+    StatusRequest,
 )
 
 Answer = TypeVar("Answer")
 Item = TypeVar("Item", bound=BaseModel)
 Body = TypeVar("Body", bound=BaseModel)
+NewStatus = Literal["quarantined", "withdrawn", "unverified"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class Call(Generic[Answer]):
     body: bytes | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict)
     retry: bool = True
+    answers: tuple[int, ...] = ()
+    """Statuses outside 200 to 299 that are answers to this call, not failures."""
 
 
 class RunFields(TypedDict, total=False):
@@ -71,16 +75,8 @@ class RunFields(TypedDict, total=False):
     seed: int
     deadline_s: float
     success_threshold: float
-    max_prompt_chars: int | None
     mode: Mode
     reveal_answers: bool
-
-
-class StatusRequest(Request):
-    """Ask to change an environment's status."""
-
-    status: EnvironmentStatus
-    reason: str | None = None
 
 
 _OBJECT: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue], config=ConfigDict(frozen=True))
@@ -89,6 +85,11 @@ _OBJECT: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue], c
 def health() -> Call[dict[str, JsonValue]]:
     """Ask whether the server answers, once."""
     return Call("GET", "/healthz", _OBJECT.validate_json, retry=False)
+
+
+def readiness() -> Call[Readiness]:
+    """Ask whether the server can work, once."""
+    return Call("GET", "/readyz", Readiness.model_validate_json, retry=False, answers=(503,))
 
 
 def environments(
@@ -115,10 +116,10 @@ def instances(name: str, **fields: Any) -> Call[InstanceList]:
     return _post(_path("environments", name, "instances"), InstanceList.model_validate_json, body)
 
 
-def set_status(name: str, status: EnvironmentStatus, reason: str | None) -> Call[EnvironmentSummary]:
+def set_status(name: str, status: NewStatus, reason: str) -> Call[EnvironmentDetail]:
     """Build the call that changes an environment's status."""
     body = _encode(_model(StatusRequest, {"status": status, "reason": reason}))
-    return _post(_path("environments", name, "status"), EnvironmentSummary.model_validate_json, body)
+    return _post(_path("environments", name, "status"), EnvironmentDetail.model_validate_json, body)
 
 
 def import_archive(format: Literal["scaler"], content: str, filename: str, dry_run: bool) -> Call[Job]:
@@ -171,9 +172,10 @@ def controllers(run_id: str, limit: int | None) -> Call[Page[Controller]]:
     return Call("GET", _path("runs", run_id, "controllers"), _page(Controller), _query(limit=limit))
 
 
-def events(run_id: str, limit: int | None) -> Call[Page[Event]]:
+def events(run_id: str, after: int, limit: int | None) -> Call[Page[Event]]:
     """Build the first page's call."""
-    return Call("GET", _path("runs", run_id, "events"), _page(Event), _query(limit=limit))
+    query = _query(after=after or None, limit=limit)
+    return Call("GET", _path("runs", run_id, "events"), _page(Event), query)
 
 
 def keys(limit: int | None) -> Call[Page[Key]]:

@@ -88,7 +88,7 @@ def attempts(
     while True:
         left_s = max(policy.deadline_s - (clock() - start_s), 0.001)
         reply = yield Exchange(call, min(policy.timeout_s, left_s))
-        failure = _failure(reply, url)
+        failure = _failure(call, reply, url)
         if failure is None:
             return _parsed(call, reply, url)
         if tried and call.method == "DELETE" and isinstance(failure, errors.NotFound):
@@ -133,7 +133,7 @@ def finished_job(first: Call[Job], *, deadline_s: float, clock: Callable[[], flo
     return job
 
 
-def _failure(reply: httpx.Response | httpx.HTTPError, url: str) -> errors.EscaladeError | None:
+def _failure(call: Call[Any], reply: httpx.Response | httpx.HTTPError, url: str) -> errors.EscaladeError | None:
     if isinstance(reply, httpx.ConnectTimeout):
         return errors.ConnectionFailed(f"no connection to {url} within the time allowed; is the address right?")
     if isinstance(reply, httpx.TimeoutException):
@@ -141,7 +141,7 @@ def _failure(reply: httpx.Response | httpx.HTTPError, url: str) -> errors.Escala
     if isinstance(reply, httpx.HTTPError):
         reason = str(reply) or type(reply).__name__
         return errors.ConnectionFailed(f"no connection to {url} ({reason}); is the server running?")
-    if reply.is_success:
+    if reply.is_success or reply.status_code in call.answers:
         return None
     if reply.has_redirect_location:
         return errors.UnexpectedResponse(

@@ -19,7 +19,7 @@ from pydantic import JsonValue
 
 from escalade import _base, _reports, _requests, _retry
 from escalade._async_client import AsyncClient
-from escalade._requests import Answer, Call, Item, RunFields
+from escalade._requests import Answer, Call, Item, NewStatus, RunFields
 from escalade.types import (
     AnswerType,
     AttemptReport,
@@ -36,6 +36,7 @@ from escalade.types import (
     Mode,
     NewKey,
     Page,
+    Readiness,
     Run,
     Scope,
     ScoreItem,
@@ -108,6 +109,10 @@ class Client(_base.BaseClient):
         """Ask whether the server answers, without trying again."""
         return self._send(_requests.health())
 
+    def readiness(self) -> Readiness:
+        """Ask whether the server can work: its database and its sandbox; without trying again."""
+        return self._send(_requests.readiness())
+
     def environments(
         self,
         *,
@@ -179,8 +184,8 @@ class Client(_base.BaseClient):
             )
         )
 
-    def set_status(self, name: str, status: EnvironmentStatus, reason: str | None = None) -> EnvironmentSummary:
-        """Quarantine, release or withdraw an environment; needs an admin key."""
+    def set_status(self, name: str, status: NewStatus, reason: str) -> EnvironmentDetail:
+        """Quarantine, withdraw or release (`unverified`) an environment; needs an admin key."""
         return self._send(_requests.set_status(name, status, reason))
 
     def score(self, items: Iterable[ScoreItem]) -> ScoreList:
@@ -231,7 +236,7 @@ class Client(_base.BaseClient):
         Args:
             name: For people.
             **settings: Fields of `escalade.types.RunRequest`: `curriculum`, `pool`, `groups`, `rollouts`, `seed`,
-                `deadline_s`, `success_threshold`, `max_prompt_chars`, `mode`, `reveal_answers`.
+                `deadline_s`, `success_threshold`, `mode`, `reveal_answers`.
 
         Raises:
             InvalidRequest: A setting is out of range, or the pool is empty.
@@ -285,9 +290,9 @@ class Client(_base.BaseClient):
         """List the difficulty state of each of a run's environments."""
         return self._items(_requests.controllers(run, limit))
 
-    def events(self, run: str, *, limit: int | None = None) -> Iterator[Event]:
-        """List a run's log, oldest first."""
-        return self._items(_requests.events(run, limit))
+    def events(self, run: str, *, after: int = 0, limit: int | None = None) -> Iterator[Event]:
+        """List a run's log from sequence number `after` on, oldest first."""
+        return self._items(_requests.events(run, after, limit))
 
     def keys(self, *, limit: int | None = None) -> Iterator[Key]:
         """List the server's keys, without their secrets; needs an admin key."""

@@ -24,8 +24,6 @@ VERSION = "9f" * 32
 
 @dataclass(frozen=True)
 class Recorded:
-    """One request as it arrived."""
-
     method: str
     path: str
     query: dict[str, str]
@@ -64,11 +62,10 @@ class FakeApi:
 
     def __init__(self) -> None:
         self.requests: list[Recorded] = []
-        self.faults: list[Fault] = []
+        self.faults: list[Fault | None] = []
+        # Attempts and scores wait here for each other.
         self.barrier: threading.Barrier | None = None
-        """Attempts and scores wait here for each other."""
-        self.peak = 0
-        self.page_size = 2
+        self.peak, self.page_size = 0, 2
         self.polls_until_done = 0
         self.job_error: str | None = None
         self.refuse_entries: dict[str, tuple[str, str]] = {}
@@ -99,13 +96,15 @@ class FakeApi:
             server.server_close()
             thread.join(timeout=10)
 
-    def fail_next(self, *faults: Fault) -> None:
+    def fail_next(self, *faults: Fault | None) -> None:
         self.faults += faults
 
     def answer(self, request: Recorded) -> tuple[int, Any]:
         """Route a request and do what it says."""
         if request.path == "/healthz":
             return 200, {"status": "ok"}
+        if request.path == "/readyz":
+            return 503, {"ready": False, "database": "ok", "sandbox": "start Docker"}
         if request.headers.get("authorization") != f"Bearer {KEY}":
             raise Refusal(401, "unauthenticated", "send a key in the Authorization header")
         for method, pattern, act in ROUTES:
@@ -186,12 +185,12 @@ def make_instances(api: FakeApi, request: Recorded, name: str) -> tuple[int, Any
          "messages": [{"role": "user", "content": f"What is [bold]{seed} + {index}?"}]}
         for index in range(request.body.get("count", 1))
     ]  # fmt: skip
-    return 200, {"instances": instances, "skipped": 0}
+    return 200, {"instances": instances}
 
 
 def set_status(api: FakeApi, request: Recorded, name: str) -> tuple[int, Any]:
     environment = _named(api.environments, name, "environment")
-    environment["status"], environment["status_reason"] = request.body["status"], request.body.get("reason")
+    environment["status"], environment["status_reason"] = request.body["status"], request.body["reason"]
     return 200, environment
 
 
@@ -297,7 +296,7 @@ def list_events(api: FakeApi, request: Recorded, name: str) -> tuple[int, Any]:
     _named(api.runs, name, "run")
     return api.page(request, [
         {"sequence": sequence, "kind": "group_closed", "generation": 0, "created_at": NOW, "payload": {"n": sequence}}
-        for sequence in range(5)
+        for sequence in range(int(request.query.get("after", 0)), 5)
     ])  # fmt: skip
 
 
@@ -336,8 +335,7 @@ ROUTES: list[tuple[str, str, Callable[..., tuple[int, Any]]]] = [
 
 
 class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
+    daemon_threads, block_on_close = True, False
     request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:

@@ -79,6 +79,14 @@ async def test_a_status_is_set_with_its_reason(call, api):
     assert (changed.status, changed.status_reason) == ("quarantined", "wrong answers")
 
 
+async def test_a_status_needs_a_reason_and_one_that_people_may_set(call, api):
+    with pytest.raises(escalade.InvalidRequest, match="reason"):
+        await call("set_status", "knapsack", "quarantined", "")
+    with pytest.raises(escalade.InvalidRequest, match="status"):
+        await call("set_status", "knapsack", "verified", "because")
+    assert api.requests == []
+
+
 async def test_an_import_is_followed_until_its_job_is_done(call, api, time):
     api.polls_until_done = 3
     job = await call("import_archive", "scaler", '{"a": {}, "b": {}}', "two.json", dry_run=True)
@@ -128,6 +136,7 @@ async def test_a_run_lives_and_ends(call, api):
     assert api.requests[-1].body == {"deadline_s": 5.0}
     assert [controller.level for controller in await call("controllers", run.run)] == [0.5, 1.5, 2.5, 3.5]
     assert [event.sequence for event in await call("events", run.run)] == [0, 1, 2, 3, 4]
+    assert [event.sequence for event in await call("events", run.run, after=3)] == [3, 4]
     assert await call("delete_run", run.run) is None
     with pytest.raises(escalade.NotFound) as caught:
         await call("run", run.run)
@@ -208,6 +217,11 @@ async def test_keys_are_made_listed_and_revoked(call):
     assert [key.revoked_at is None for key in await call("keys")] == [False]
     with pytest.raises(escalade.InvalidRequest, match="scopes"):
         await call("create_key", "ci", [])
+
+
+async def test_a_server_that_is_not_ready_says_why(call):
+    found = await call("readiness")
+    assert (found.ready, found.sandbox) == (False, "start Docker")
 
 
 async def test_health_needs_no_key_and_is_asked_once(call, api, sdk):

@@ -6,6 +6,7 @@ import sys
 
 import escalade
 from escalade import errors, types
+from escalade._requests import RunFields
 
 
 def test_all_names_every_public_member():
@@ -36,6 +37,10 @@ def test_both_clients_have_the_same_methods_with_the_same_arguments():
         assert ours.parameters == theirs.parameters, name
         assert inspect.getdoc(sync[name]) == inspect.getdoc(asynchronous[name]), name
         assert inspect.getdoc(sync[name])
+
+
+def test_every_setting_of_a_run_can_be_given():
+    assert set(RunFields.__annotations__) == set(types.RunRequest.model_fields) - {"name"}
 
 
 def test_importing_the_sdk_needs_httpx_and_pydantic_alone():

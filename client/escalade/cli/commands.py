@@ -1,0 +1,18 @@
+"""The subcommands that come with the SDK: they need a server, and nothing else on this machine.
+
+Guarantee: `register` adds `import`, `environments`, `instances` and `run` to the command line.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from escalade.cli import environments, imports, runs
+
+
+def register(app: typer.Typer) -> None:
+    """Add the client's subcommands."""
+    app.command("import")(imports.import_archive)
+    app.add_typer(environments.app, name="environments")
+    app.command("instances")(environments.instances)
+    app.add_typer(runs.app, name="run")

@@ -1,0 +1,47 @@
+"""Options that several commands share.
+
+Guarantee: a value of the wrong shape is a usage error that shows the right one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+def integers(pairs: Sequence[str] | None) -> dict[str, int] | None:
+    """Read `NAME=INTEGER` pairs; None where there are none."""
+    if not pairs:
+        return None
+    values = {}
+    for name, text in map(_pair, pairs):
+        try:
+            values[name] = int(text)
+        except ValueError:
+            raise typer.BadParameter(f"{name}={text}: the value must be an integer, as in n=12") from None
+    return values
+
+
+def reals(pairs: Sequence[str] | None) -> dict[str, float]:
+    """Read `NAME=NUMBER` pairs."""
+    values = {}
+    for name, text in map(_pair, pairs or ()):
+        try:
+            values[name] = float(text)
+        except ValueError:
+            values[name] = math.nan
+        if not math.isfinite(values[name]):
+            raise typer.BadParameter(f"{name}={text}: the value must be a number, as in step=0.5")
+    return values
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise typer.BadParameter(f"{text!r} is not of the form NAME=VALUE")
+    return name, value
