@@ -178,6 +178,10 @@ class UnknownLanguage(SandboxError, ValueError):
     """No such language here."""
 
 
+class InvalidJob(SandboxError, ValueError):
+    """A job that no sandbox could run; the message names the field and the remedy."""
+
+
 class Sandbox(Protocol):
     """Runs jobs. Every backend passes `tests/contract/sandbox`."""
 
@@ -197,6 +201,7 @@ class Sandbox(Protocol):
         """Run the program on every input.
 
         Raises:
+            InvalidJob: The job is malformed.
             UnknownLanguage: The language is not installed.
             SandboxBusy: The queue is full.
             SandboxUnavailable: The sandbox failed twice.

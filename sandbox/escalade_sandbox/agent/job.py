@@ -1,0 +1,214 @@
+"""Runs a Python program inside the confined child of a zygote.
+
+Guarantee: the program sees what it would see in an interpreter of its own: `__main__`, arguments, streams, exit code,
+traceback without a frame of ours, `atexit`, and files flushed at the end. In function mode the module is imported
+once and every call happens in a fork of that state, its value on a descriptor of its own.
+"""
+
+from __future__ import annotations
+
+import atexit
+import builtins
+import gc
+import io
+import json
+import linecache
+import os
+import random
+import socket
+import struct
+import sys
+import threading
+import traceback
+import types
+from collections.abc import Callable
+from typing import Any
+
+DESCRIPTION_FD, CONTROL_FD = 3, 4
+CALL_DESCRIPTORS = 3
+"""Of a call: standard input, the value, standard error."""
+READY = b"R"
+CALLED = struct.Struct("=ciqq")
+"""Kind, wait status, CPU nanoseconds, peak resident bytes."""
+MAX_DESCRIPTION_BYTES = 16 << 20
+_OUR_FILE = (lambda: None).__code__.co_filename
+
+
+def run() -> int:
+    """Read the description and run the program; return the exit code."""
+    with open(DESCRIPTION_FD, "rb") as file:
+        file.seek(0)
+        description = json.loads(file.read(MAX_DESCRIPTION_BYTES))
+    for name in [name for name in sys.modules if name.startswith("escalade_sandbox")]:
+        del sys.modules[name]
+    path: str = description["path"]
+    sys.argv = [path, *description["arguments"]]
+    sys.path[:] = [os.path.dirname(path), *(entry for entry in sys.path if entry != description["agent_path"])]
+    _open_streams()
+    gc.enable()
+    if description["function"] is None:
+        os.close(CONTROL_FD)
+        random.seed()  # noqa: TID251 - the program's own generator, as a fresh interpreter seeds it
+        return _guarded(lambda: _execute(path, "__main__"))
+    return _guarded(lambda: _serve_calls(path, description["function"]))
+
+
+def _open_streams() -> None:
+    """Give the process standard streams that share no buffer with the zygote's."""
+    sys.stdin = sys.__stdin__ = io.TextIOWrapper(  # type: ignore[misc]
+        io.BufferedReader(io.FileIO(0, "r", closefd=False)), encoding="utf-8", errors="surrogateescape"
+    )
+    sys.stdout = sys.__stdout__ = io.TextIOWrapper(  # type: ignore[misc]
+        io.BufferedWriter(io.FileIO(1, "w", closefd=False)), encoding="utf-8", errors="surrogateescape"
+    )
+    sys.stderr = sys.__stderr__ = io.TextIOWrapper(  # type: ignore[misc]
+        io.BufferedWriter(io.FileIO(2, "w", closefd=False)),
+        encoding="utf-8",
+        errors="backslashreplace",
+        line_buffering=True,
+    )
+
+
+def _execute(path: str, name: str) -> types.ModuleType:
+    module = types.ModuleType(name)
+    module.__file__ = path
+    module.__builtins__ = builtins  # type: ignore[attr-defined]
+    sys.modules[name] = module
+    with open(path, "rb") as file:
+        source = file.read()
+    exec(compile(source, path, "exec", dont_inherit=True), module.__dict__)
+    return module
+
+
+def _guarded(body: Callable[[], object]) -> int:
+    """Run to the end as the interpreter's own main would; return the exit code."""
+    try:
+        body()
+        code = 0
+    except SystemExit as end:
+        code = _exit_code(end)
+    except BaseException as error:
+        _print_exception(error)
+        code = 1
+    return _finish(code)
+
+
+def _exit_code(end: SystemExit) -> int:
+    if end.code is None:
+        return 0
+    if isinstance(end.code, int):
+        return end.code & 0xFF
+    print(end.code, file=sys.stderr)
+    return 1
+
+
+def _print_exception(error: BaseException) -> None:
+    linecache.checkcache()
+    _strip(error, set())
+    if sys.excepthook is not sys.__excepthook__:
+        sys.excepthook(type(error), error, error.__traceback__)
+        return
+    try:
+        traceback.print_exception(error)
+    except BaseException:
+        # A program can break the printing of its own error; the exit code still tells.
+        os.write(2, type(error).__name__.encode() + b"\n")
+
+
+def _strip(error: BaseException, seen: set[int]) -> None:
+    """Drop our frames from the error and from those it came from."""
+    if id(error) in seen:
+        return
+    seen.add(id(error))
+    while error.__traceback__ is not None and error.__traceback__.tb_frame.f_code.co_filename == _OUR_FILE:
+        error.__traceback__ = error.__traceback__.tb_next
+    for related in (error.__cause__, error.__context__):
+        if related is not None:
+            _strip(related, seen)
+
+
+def _finish(code: int) -> int:
+    """Do what the interpreter does at its end: join threads, call exit functions, close files, flush."""
+    try:
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+        main = sys.modules.get("__main__")
+        if main is not None and main.__dict__.get("__file__"):
+            main.__dict__.clear()
+            gc.collect()
+    except SystemExit as end:
+        code = _exit_code(end)
+    except BaseException as error:
+        _print_exception(error)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            code = code or 120  # as CPython
+    return code
+
+
+def _serve_calls(path: str, function_name: str) -> None:
+    control = socket.socket(fileno=CONTROL_FD)
+    module = _execute(path, "program")
+    function = getattr(module, function_name, None)
+    if not callable(function):
+        raise AttributeError(f"the program defines no function {function_name!r}")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # The calls only read this state; collecting it in each fork would copy it.
+    gc.collect()
+    gc.freeze()
+    control.send(READY)
+    while True:
+        request, descriptors, _, _ = socket.recv_fds(control, 64, CALL_DESCRIPTORS)
+        if not request:
+            return
+        child = os.fork()
+        if child == 0:
+            control.close()
+            os._exit(_guarded_call(function, descriptors))
+        for fd in descriptors:
+            os.close(fd)
+        _, status, usage = os.wait4(child, 0)
+        cpu_ns = int((usage.ru_utime + usage.ru_stime) * 1e9)
+        control.send(CALLED.pack(b"E", status, cpu_ns, usage.ru_maxrss * 1024))
+
+
+def _guarded_call(function: Callable[..., Any], descriptors: list[int]) -> int:
+    stdin_fd, value_fd, stderr_fd = descriptors
+    os.dup2(stdin_fd, 0)
+    os.dup2(stderr_fd, 2)
+    os.close(stdin_fd)
+    os.close(stderr_fd)
+    try:
+        request = json.loads(_read_all(0))
+        random.seed(request["seed"])  # noqa: TID251 - the contract: the module is seeded before the call
+        value = function(*request["arguments"])
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8")
+    except SystemExit as end:
+        code = _exit_code(end)
+        print("SystemExit: the function ended the process instead of returning", file=sys.stderr)
+        sys.stderr.flush()
+        return code or 1
+    except BaseException as error:
+        _print_exception(error)
+        sys.stderr.flush()
+        return 1
+    _write_all(value_fd, text)
+    sys.stderr.flush()
+    return 0
+
+
+def _read_all(fd: int) -> bytes:
+    pieces = []
+    while piece := os.read(fd, 1 << 20):
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(fd, rest) :]

@@ -1,0 +1,58 @@
+"""Opens a sandbox by name.
+
+Guarantee: only the backend that is asked for is imported, so that a server that uses a remote one needs no engine's
+library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, get_args
+
+from escalade_sandbox.types import Sandbox
+
+Backend = Literal["docker", "process", "http"]
+
+
+def open_sandbox(
+    backend: Backend,
+    *,
+    slots: int | None = None,
+    image: str | None = None,
+    runtime: str | None = None,
+    urls: Sequence[str] = (),
+    key: str | None = None,
+    acknowledged: bool = False,
+    cache_folder: Path | None = None,
+) -> Sandbox:
+    """Return a sandbox, not yet started; what a backend has no use for is ignored.
+
+    Args:
+        backend: `docker`, `process` or `http`.
+        slots: Jobs at a time (docker, process); one per core by default.
+        image: The toolchain image (docker); the package's own by default, built when absent.
+        runtime: The engine's runtime (docker), such as `runsc`.
+        urls: Addresses of sandbox services (http).
+        key: The services' key (http).
+        acknowledged: That programs are not isolated (process).
+        cache_folder: Where compiled programs are kept for later processes (docker, process).
+
+    Raises:
+        ValueError: No such backend, or the remote one without address or key.
+    """
+    if backend == "docker":
+        from escalade_sandbox.docker import DockerSandbox
+
+        return DockerSandbox(image=image, slots=slots, runtime=runtime, cache_folder=cache_folder)
+    if backend == "process":
+        from escalade_sandbox.process import ProcessSandbox
+
+        return ProcessSandbox(acknowledged=acknowledged, slots=slots, cache_folder=cache_folder)
+    if backend == "http":
+        from escalade_sandbox.http import HttpSandbox
+
+        if not urls or not key:
+            raise ValueError("the http sandbox needs ESCALADE_SANDBOX_URL and ESCALADE_SANDBOX_KEY")
+        return HttpSandbox(urls, key)
+    raise ValueError(f"no sandbox backend {backend!r}; there are: {', '.join(get_args(Backend))}")

@@ -1,0 +1,160 @@
+"""Compiled programs, by the hash of everything that they were made from.
+
+Guarantee: an entry is found again only by the same source, files, commands, toolchain and trust; a descriptor that was
+handed out stays valid however much is evicted. What the compiler refused is remembered too, what it had no time for is
+not. A folder, if there is one, keeps entries for later processes; damaged files in it are as good as none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import tempfile
+from collections import OrderedDict
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from escalade_sandbox.languages import Language
+from escalade_sandbox.types import Compilation, Program, Status, Trust
+
+MOST_BYTES = 256 << 20
+MOST_DISK_BYTES = 2 << 30
+
+
+def key_of(language: Language, program: Program, toolchain: str, trust: Trust) -> str:
+    """Return the name under which the compiled program is kept.
+
+    Trust is part of it, so that nothing that a candidate's container produced ever runs as a reference.
+    """
+    digest = hashlib.sha256()
+    parts = [toolchain, trust.value, language.name, json.dumps(language.standards), program.source]
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(8, "big") + data)
+    for name, data in sorted(program.files.items()):
+        digest.update(len(name.encode()).to_bytes(8, "big") + name.encode() + len(data).to_bytes(8, "big") + data)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A compilation, and the program if it succeeded."""
+
+    compilation: Compilation
+    descriptor: int | None = None
+    """A sealed file in memory; whoever holds the artifact closes it."""
+    size_bytes: int = 0
+
+    def read(self) -> bytes:
+        """Return the program's bytes."""
+        return b"" if self.descriptor is None else os.pread(self.descriptor, self.size_bytes, 0)
+
+    def copy(self, *, cached: bool) -> Artifact:
+        """Return the same with a descriptor of its own."""
+        descriptor = None if self.descriptor is None else os.dup(self.descriptor)
+        return Artifact(replace(self.compilation, cached=cached), descriptor, self.size_bytes)
+
+    def close(self) -> None:
+        """Release the descriptor."""
+        if self.descriptor is not None:
+            os.close(self.descriptor)
+
+
+def make_artifact(compilation: Compilation, binary: bytes | None) -> Artifact:
+    """Put a program into a file in memory that can be executed and read, and never changed."""
+    if binary is None:
+        return Artifact(compilation)
+    fd = os.memfd_create("program", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    rest = memoryview(binary)
+    while rest:
+        rest = rest[os.write(fd, rest) :]
+    seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, seals)
+    return Artifact(compilation, fd, len(binary))
+
+
+class CompileCache:
+    """Least recently used goes first."""
+
+    def __init__(self, folder: Path | None = None, *, most_bytes: int = MOST_BYTES) -> None:
+        self._entries: OrderedDict[str, Artifact] = OrderedDict()
+        self._folder = folder
+        self._most_bytes = most_bytes
+        self._size_bytes = 0
+
+    @property
+    def has_folder(self) -> bool:
+        """Whether `load` can find anything."""
+        return self._folder is not None
+
+    def get(self, key: str) -> Artifact | None:
+        """Return what is in memory; the caller closes it."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        self._entries.move_to_end(key)
+        return entry.copy(cached=True)
+
+    def put(self, key: str, artifact: Artifact) -> None:
+        """Keep a copy, unless another compilation might end otherwise."""
+        if artifact.compilation.status is Status.COMPILE_LIMIT or key in self._entries:
+            return
+        self._entries[key] = artifact.copy(cached=True)
+        self._size_bytes += artifact.size_bytes
+        while self._size_bytes > self._most_bytes and len(self._entries) > 1:
+            _, evicted = self._entries.popitem(last=False)
+            self._size_bytes -= evicted.size_bytes
+            evicted.close()
+
+    def clear(self) -> None:
+        """Forget what is in memory."""
+        for entry in self._entries.values():
+            entry.close()
+        self._entries.clear()
+        self._size_bytes = 0
+
+    def load(self, key: str) -> Artifact | None:
+        """Read from the folder; blocking."""
+        if self._folder is None:
+            return None
+        path = self._folder / key
+        try:
+            header, _, binary = path.read_bytes().partition(b"\n")
+            fields = json.loads(header)
+            if hashlib.sha256(binary).hexdigest() != fields.pop("sha256"):
+                return None
+            built = fields.pop("built")
+            compilation = Compilation(**fields | {"status": Status(fields["status"])})
+            os.utime(path)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+        return make_artifact(compilation, binary if built else None)
+
+    def save(self, key: str, artifact: Artifact) -> None:
+        """Write to the folder, if there is one and it can be written; blocking."""
+        if self._folder is None or artifact.compilation.status is Status.COMPILE_LIMIT:
+            return
+        binary = artifact.read()
+        header = asdict(artifact.compilation) | {
+            "built": artifact.descriptor is not None,
+            "sha256": hashlib.sha256(binary).hexdigest(),
+        }
+        with contextlib.suppress(OSError):
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with tempfile.NamedTemporaryFile(dir=self._folder, prefix=".new-", delete=False) as file:
+                file.write(json.dumps(header).encode() + b"\n" + binary)
+            os.replace(file.name, self._folder / key)
+            self._prune(self._folder)
+
+    @staticmethod
+    def _prune(folder: Path) -> None:
+        files = sorted((entry.stat().st_mtime, entry.stat().st_size, entry.path) for entry in os.scandir(folder))
+        excess = sum(size for _, size, _ in files) - MOST_DISK_BYTES
+        for _, size, path in files:
+            if excess <= 0:
+                return
+            os.unlink(path)
+            excess -= size

@@ -1,0 +1,364 @@
+"""Jobs in warm containers of a Docker engine.
+
+Guarantee: a container has no network, no writable file but a bounded tmpfs, no capability that its agent does not
+need, and bounded memory and processes; none outlives this process for long, and those of another live process are
+left alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import secrets
+import shutil
+import socket
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import docker
+import requests
+from docker.errors import APIError, DockerException, ImageNotFound
+from docker.types import LogConfig
+
+from escalade_sandbox.image import build_image, default_image
+from escalade_sandbox.link import Link
+from escalade_sandbox.local import LocalSandbox
+from escalade_sandbox.pool import PoolSettings
+from escalade_sandbox.types import MEBIBYTE, SandboxUnavailable, Trust
+from escalade_sandbox.worker import Worker
+
+logger = logging.getLogger(__name__)
+Transport = Literal["auto", "socket", "stream"]
+CAPABILITIES = ["SETUID", "SETGID", "KILL", "CHOWN", "DAC_OVERRIDE"]
+LABEL = "escalade.sandbox"
+OWNER_LABEL = "escalade.sandbox.owner"
+BOX_BYTES = 256 * MEBIBYTE
+BOX_INODES = 16_384
+PROCESSES = 512
+CONTAINER_MEMORY_BYTES = 2048 * MEBIBYTE
+LOWEST_UID, UIDS = 20_000, 40_000
+ENGINE_TIMEOUT_S = 30
+CONNECT_S = 30.0
+_START = (
+    "import sys; sys.path.insert(0, '/opt/escalade'); from escalade_sandbox.agent.agent import main; "
+    "sys.exit(main(sys.argv[1]))"
+)
+
+
+def _process_identity(pid: int | Literal["self"] = "self") -> str:
+    """Return what tells this process from any other that ever has its number on this machine."""
+    stat = Path(f"/proc/{pid}/stat").read_text()
+    started = stat.rpartition(")")[2].split()[19]
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    namespace = os.readlink(f"/proc/{pid}/ns/pid")
+    number = os.getpid() if pid == "self" else pid
+    return f"{boot} {namespace} {number} {started}"
+
+
+def _is_orphan(owner: str) -> bool:
+    """Whether the process that started a container is certainly gone."""
+    try:
+        boot, namespace, number, _ = owner.split(" ")
+    except ValueError:
+        return True
+    mine = _process_identity().split(" ")
+    if boot != mine[0]:
+        return True
+    if namespace != mine[1]:
+        # Its numbers mean nothing here. Its agent ends by itself when the process that it serves does.
+        return False
+    try:
+        return _process_identity(int(number)) != owner
+    except (OSError, ValueError, IndexError):
+        return True
+
+
+class DockerLauncher:
+    """Starts containers."""
+
+    def __init__(self, *, image: str | None, runtime: str | None, transport: Transport, memory_bytes: int) -> None:
+        self._image = image or default_image()
+        self._may_build = image is None
+        self._runtime = runtime
+        self._transport = transport
+        self._memory_bytes = memory_bytes
+        self._client: docker.DockerClient | None = None
+        self._shared: Path | None = None
+        self._owner = _process_identity()
+        self._probe_lock = threading.Lock()
+        self._uid_lock = threading.Lock()
+        self._next_uid = LOWEST_UID + secrets.randbelow(UIDS)
+        self.image_id = ""
+
+    @property
+    def image(self) -> str:
+        """The image's name."""
+        return self._image
+
+    @property
+    def client(self) -> docker.DockerClient:
+        """The engine.
+
+        Raises:
+            SandboxUnavailable: Not opened.
+        """
+        if self._client is None:
+            raise SandboxUnavailable("the sandbox is not started")
+        return self._client
+
+    def open(self) -> None:
+        """Find the engine and the image, building that if need be, and remove orphans.
+
+        Raises:
+            SandboxUnavailable: One of them is missing; the message says what to do.
+        """
+        try:
+            client = docker.from_env(timeout=ENGINE_TIMEOUT_S, max_pool_size=64)
+            client.ping()
+        except (DockerException, requests.RequestException) as error:
+            raise SandboxUnavailable(
+                f"no Docker engine answers ({error}); start it, or set DOCKER_HOST, or use another sandbox backend"
+            ) from error
+        if self._runtime is not None and self._runtime not in client.info().get("Runtimes", {}):
+            raise SandboxUnavailable(f"the Docker engine has no runtime {self._runtime!r}; see `docker info`")
+        try:
+            image = client.images.get(self._image)
+        except ImageNotFound:
+            if not self._may_build:
+                raise SandboxUnavailable(
+                    f"there is no image {self._image!r}; pull it, or build one with `escalade sandbox build`"
+                ) from None
+            build_image(client, tag=self._image)
+            image = client.images.get(self._image)
+        self.image_id = str(image.id)
+        self._client = client
+        self._shared = Path(tempfile.mkdtemp(prefix="escalade-"))
+        self.remove_orphans()
+
+    def remove_orphans(self) -> int:
+        """Remove the containers of processes that are gone; return how many."""
+        removed = 0
+        try:
+            found = self.client.api.containers(all=True, filters={"label": LABEL})
+        except (DockerException, requests.RequestException) as error:
+            raise SandboxUnavailable(f"the Docker engine does not answer: {error}") from error
+        for container in found:
+            if _is_orphan(container["Labels"].get(OWNER_LABEL, "")):
+                self._remove(container["Id"])
+                removed += 1
+        if removed:
+            logger.info("removed %d containers that an earlier process had left", removed)
+        return removed
+
+    def launch(self, trust: Trust) -> Worker:
+        """Start a container and wait for its agent.
+
+        Raises:
+            SandboxUnavailable: It did not come up.
+        """
+        if self._transport == "auto":
+            with self._probe_lock:
+                if self._transport == "auto":
+                    return self._probe(trust)
+        return self._launch(trust, self._transport)
+
+    def _probe(self, trust: Trust) -> Worker:
+        """Find out, with the first container, whether a socket can be shared with it."""
+        try:
+            worker = self._launch(trust, "socket")
+        except SandboxUnavailable as error:
+            logger.info("a socket cannot be shared with containers (%s); using the attach stream", error)
+            worker = self._launch(trust, "stream")
+            self._transport = "stream"
+        else:
+            self._transport = "socket"
+        return worker
+
+    def _launch(self, trust: Trust, transport: Transport) -> Worker:
+        folder: Path | None = None
+        identifier = ""
+        connection: socket.socket | None = None
+        try:
+            if transport == "socket":
+                folder = self._socket_folder()
+            with contextlib.ExitStack() as stack:
+                if folder is not None:
+                    listener = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+                    listener.bind(str(folder / "agent"))
+                    listener.listen(1)
+                    identifier = self._create(trust, folder)
+                    self.client.api.start(identifier)
+                    connection = self._accept(listener, identifier)
+                else:
+                    identifier = self._create(trust, None)
+                    connection = self._attach(identifier)
+                    self.client.api.start(identifier)
+        except (DockerException, requests.RequestException, OSError) as error:
+            self._discard(identifier, folder)
+            raise SandboxUnavailable(f"a container could not be started: {error}") from error
+        except SandboxUnavailable:
+            self._discard(identifier, folder)
+            raise
+        link = Link(connection, attached=folder is None)
+        name = f"container {identifier[:12]}"
+        try:
+            worker = Worker(link, trust, name, lambda: self._discard(identifier, folder))
+        except SandboxUnavailable:
+            link.close()
+            self._discard(identifier, folder)
+            link.dispose()
+            raise
+        worker.container = identifier
+        return worker
+
+    def _socket_folder(self) -> Path:
+        assert self._shared is not None
+        folder = self._shared / secrets.token_hex(6)
+        folder.mkdir(mode=0o700)
+        return folder
+
+    def _accept(self, listener: socket.socket, identifier: str) -> socket.socket:
+        deadline_s = time.monotonic() + CONNECT_S
+        listener.settimeout(0.5)
+        while True:
+            try:
+                return listener.accept()[0]
+            except TimeoutError:
+                if time.monotonic() > deadline_s:
+                    raise SandboxUnavailable(f"the agent did not connect within {CONNECT_S:.0f} s") from None
+                try:
+                    state = self.client.api.inspect_container(identifier)["State"]
+                except APIError:
+                    state = {"Running": False}
+                if not state["Running"]:
+                    raise SandboxUnavailable("the agent ended before it connected") from None
+
+    def _attach(self, identifier: str) -> socket.socket:
+        options = {"stdin": 1, "stdout": 1, "stream": 1}
+        attached: Any = self.client.api.attach_socket(identifier, params=options)
+        connection: socket.socket = getattr(attached, "_sock", attached)
+        # The wrapper closes the socket when it is collected, so the link gets a descriptor of its own.
+        return socket.socket(fileno=os.dup(connection.fileno()))
+
+    def _create(self, trust: Trust, folder: Path | None) -> str:
+        with self._uid_lock:
+            uid = self._next_uid = LOWEST_UID + (self._next_uid + 1 - LOWEST_UID) % UIDS
+        configuration = {
+            "transport": "stdio" if folder is None else "unix:/agent/agent", "uid": uid, "root": "/box",
+            "agent_path": "/opt/escalade", "path": "/usr/local/bin:/usr/bin:/bin",
+        }  # fmt: skip
+        api = self.client.api
+        host = api.create_host_config(
+            auto_remove=True,
+            binds={} if folder is None else {str(folder): {"bind": "/agent", "mode": "ro"}},
+            cap_drop=["ALL"],
+            cap_add=CAPABILITIES,
+            ipc_mode="none",
+            log_config=LogConfig(type="none"),
+            mem_limit=self._memory_bytes,
+            memswap_limit=self._memory_bytes,
+            network_mode="none",
+            pids_limit=PROCESSES,
+            read_only=True,
+            runtime=self._runtime,
+            security_opt=["no-new-privileges:true"],
+            sysctls={
+                "kernel.shmmni": "0", "kernel.msgmni": "0", "kernel.sem": "0 0 0 0", "fs.mqueue.queues_max": "0",
+            },
+            tmpfs={"/box": f"rw,nosuid,nodev,noexec,size={BOX_BYTES},nr_inodes={BOX_INODES},mode=755"},
+        )  # fmt: skip
+        created = api.create_container(
+            self._image,
+            ["/usr/bin/python3", "-I", "-c", _START, json.dumps(configuration)],
+            host_config=host,
+            hostname="sandbox",
+            labels={LABEL: trust.value, OWNER_LABEL: self._owner},
+            name=f"escalade-{trust.value}-{secrets.token_hex(4)}",
+            network_disabled=True,
+            stdin_open=folder is None,
+            user="0:0",
+            working_dir="/",
+        )
+        return str(created["Id"])
+
+    def _remove(self, identifier: str) -> None:
+        try:
+            self.client.api.remove_container(identifier, force=True, v=True)
+        except (APIError, requests.RequestException, SandboxUnavailable) as error:
+            # Gone already, or being removed; if the engine is down, the next start finds what is left.
+            logger.debug("container %s was not removed: %s", identifier[:12], error)
+
+    def _discard(self, identifier: str, folder: Path | None) -> None:
+        if identifier:
+            self._remove(identifier)
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def check(self) -> str:
+        """Ask the engine.
+
+        Raises:
+            SandboxUnavailable: It does not answer.
+        """
+        try:
+            version = self.client.version()["Version"]
+        except (DockerException, requests.RequestException, KeyError) as error:
+            raise SandboxUnavailable(f"the Docker engine does not answer: {error}") from error
+        runtime = self._runtime or "the default runtime"
+        return f"Docker {version} with {runtime}, {self._image}"
+
+    def close(self) -> None:
+        """Close the connections and remove the folder of sockets."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+        if self._shared is not None:
+            shutil.rmtree(self._shared, ignore_errors=True)
+            self._shared = None
+
+
+class DockerSandbox(LocalSandbox):
+    """Programs in warm containers."""
+
+    backend = "docker"
+
+    def __init__(
+        self,
+        image: str | None = None,
+        slots: int | None = None,
+        runtime: str | None = None,
+        *,
+        transport: Transport = "auto",
+        memory_bytes: int = CONTAINER_MEMORY_BYTES,
+        settings: PoolSettings | None = None,
+        cache_folder: Path | None = None,
+    ) -> None:
+        """Configure it.
+
+        Args:
+            image: The toolchain image; by default the one that belongs to this version, built when absent.
+            slots: Jobs at a time; one per core by default.
+            runtime: The engine's runtime, such as `runsc` (gVisor).
+            transport: How to reach the agents; found out by default.
+            memory_bytes: Of a container; no job gets more, whatever its limits say.
+            settings: Of the pool; overrides `slots`.
+            cache_folder: Where compiled programs are kept for later processes.
+        """
+        self._docker = DockerLauncher(image=image, runtime=runtime, transport=transport, memory_bytes=memory_bytes)
+        chosen = settings or PoolSettings(slots=slots or os.cpu_count() or 1)
+        super().__init__(self._docker, chosen, cache_folder=cache_folder)
+
+    @property
+    def toolchain(self) -> str:
+        """The image's content identifier."""
+        return self._docker.image_id
+
+    @property
+    def launcher(self) -> DockerLauncher:
+        """The engine's side."""
+        return self._docker

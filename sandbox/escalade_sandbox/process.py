@@ -1,0 +1,149 @@
+"""Jobs as plain processes of this machine, for development where there is no engine.
+
+Guarantee: none worth the name. Limits are kept and output is captured exactly as in a container, but a program can
+read and change whatever the user who started this can. It runs only for those who say that they know.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import escalade_sandbox
+from escalade_sandbox.languages import Language
+from escalade_sandbox.link import Link
+from escalade_sandbox.local import LocalSandbox
+from escalade_sandbox.pool import PoolSettings
+from escalade_sandbox.types import SandboxUnavailable, Trust, UnknownLanguage
+from escalade_sandbox.worker import Worker
+
+logger = logging.getLogger(__name__)
+END_S = 10.0
+
+
+class ProcessLauncher:
+    """Starts agents as children of this process."""
+
+    def open(self) -> None:
+        """Check that agents can run here.
+
+        Raises:
+            SandboxUnavailable: Not on this operating system.
+        """
+        if not sys.platform.startswith("linux"):
+            raise SandboxUnavailable("the process sandbox needs Linux; use Docker, or a remote sandbox service")
+
+    def launch(self, trust: Trust) -> Worker:
+        """Start an agent.
+
+        Raises:
+            SandboxUnavailable: It did not start.
+        """
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        package_parent = str(Path(escalade_sandbox.__file__).resolve().parent.parent)
+        configuration = {
+            "transport": f"fd:{theirs.fileno()}", "uid": None, "root": "", "agent_path": package_parent,
+            "path": os.defpath + ":/usr/local/bin",
+        }  # fmt: skip
+        start = (
+            f"import sys; sys.path.insert(0, {package_parent!r}); "
+            "from escalade_sandbox.agent.agent import main; sys.exit(main(sys.argv[1]))"
+        )
+        try:
+            child = subprocess.Popen(
+                [sys.executable, "-s", "-P", "-c", start, json.dumps(configuration)],
+                pass_fds=[theirs.fileno()], env={},
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            ours.close()
+            raise SandboxUnavailable(f"the sandbox's agent could not be started: {error}") from error
+        finally:
+            theirs.close()
+
+        def destroy() -> None:
+            try:
+                child.wait(END_S)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.wait(END_S)
+
+        link = Link(ours)
+        try:
+            return Worker(link, trust, f"process {child.pid}", destroy)
+        except SandboxUnavailable:
+            link.close()
+            destroy()
+            link.dispose()
+            raise
+
+    def check(self) -> str:
+        """Say what runs here."""
+        return "processes of this machine, without isolation"
+
+    def close(self) -> None:
+        """Nothing is left but the workers."""
+
+
+class ProcessSandbox(LocalSandbox):
+    """No isolation: for code that is trusted, or machines that are expendable."""
+
+    backend = "process"
+
+    def __init__(self, *, acknowledged: bool, slots: int | None = None, cache_folder: Path | None = None) -> None:
+        """Configure it.
+
+        Args:
+            acknowledged: That whoever starts it knows that programs are not isolated.
+            slots: Jobs at a time; one per core by default.
+            cache_folder: Where compiled programs are kept for later processes.
+        """
+        settings = PoolSettings(slots=slots or os.cpu_count() or 1)
+        super().__init__(ProcessLauncher(), settings, cache_folder=cache_folder)
+        self._acknowledged = acknowledged
+        self._toolchain = ""
+
+    @property
+    def toolchain(self) -> str:
+        """The compiler's version."""
+        return self._toolchain
+
+    def installed(self, language: Language) -> None:
+        """Check that the compiler is there.
+
+        Raises:
+            UnknownLanguage: It is not.
+        """
+        if language.kind == "compiled" and shutil.which(language.version_command[0]) is None:
+            raise UnknownLanguage(f"{language.name} needs {language.version_command[0]}; install it, or use Docker")
+
+    async def start(self) -> None:
+        """Make ready to run, if that was acknowledged.
+
+        Raises:
+            SandboxUnavailable: It was not, or no agent can be started.
+        """
+        if not self._acknowledged:
+            raise SandboxUnavailable(
+                "the process sandbox does not isolate programs from this machine; use the docker sandbox, or set "
+                "ESCALADE_SANDBOX_ACKNOWLEDGED=1 (acknowledged=True) if every program is trusted"
+            )
+        logger.warning("the process sandbox is in use: programs are NOT isolated from this machine")
+        self._toolchain = _compiler_version()
+        await super().start()
+
+
+def _compiler_version() -> str:
+    try:
+        shown = subprocess.run(["/usr/bin/g++", "--version"], capture_output=True, check=False, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return "process"
+    return "process " + shown.stdout.decode("utf-8", "replace").partition("\n")[0]
