@@ -1,0 +1,32 @@
+"""Exits 42 if standard input is a valid input of the problem, else 43."""
+
+def is_valid(text):
+    lines = text.split("\n")
+    n, m = (int(word) for word in lines[0].split(" "))
+    if not (2 <= n <= 100 and 1 <= m <= 1000) or len(lines) != m + 2 or lines[-1]:
+        return False
+    near = {farm: set() for farm in range(1, n + 1)}
+    costs = set()
+    for line in lines[1:-1]:
+        a, b, c = (int(word) for word in line.split(" "))
+        if not (1 <= a <= n and 1 <= b <= n and a != b and 1 <= c <= 10000) or b in near[a] or c in costs:
+            return False
+        near[a].add(b)
+        near[b].add(a)
+        costs.add(c)
+    seen, pending = {1}, [1]
+    while pending:
+        for farm in near[pending.pop()] - seen:
+            seen.add(farm)
+            pending.append(farm)
+    return len(seen) == n
+
+
+if __name__ == "__main__":
+    import sys
+
+    try:
+        valid = is_valid(sys.stdin.read())
+    except ValueError:
+        valid = False
+    sys.exit(42 if valid else 43)

@@ -1,0 +1,27 @@
+"""Exits 42 if standard input is a valid input of the problem, else 43."""
+
+def is_valid(text):
+    lines = text.split("\n")
+    n, m = (int(word) for word in lines[0].split(" "))
+    if not (2 <= n <= 60 and 1 <= m <= 500) or len(lines) != m + 2 or lines[-1]:
+        return False
+    links = {tuple(int(word) for word in line.split(" ")) for line in lines[1:-1]}
+    if len(links) != m or not all(len(link) == 2 and 1 <= min(link) <= max(link) <= n for link in links):
+        return False
+    left = set(range(1, n + 1))
+    while left:
+        free = left - {b for a, b in links if a in left}
+        if not free:
+            return False
+        left -= free
+    return True
+
+
+if __name__ == "__main__":
+    import sys
+
+    try:
+        valid = is_valid(sys.stdin.read())
+    except ValueError:
+        valid = False
+    sys.exit(42 if valid else 43)

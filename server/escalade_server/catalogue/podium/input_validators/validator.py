@@ -1,0 +1,19 @@
+"""Exits 42 if standard input is a valid input of the problem, else 43."""
+
+def is_valid(text):
+    lines = text.split("\n")
+    n = int(lines[0])
+    if not 1 <= n <= 500 or len(lines) != n + 2 or lines[-1]:
+        return False
+    results = [[int(word) for word in line.split(" ")] for line in lines[1:-1]]
+    return all(len(result) == 2 and 0 <= min(result) and max(result) <= 1000 for result in results)
+
+
+if __name__ == "__main__":
+    import sys
+
+    try:
+        valid = is_valid(sys.stdin.read())
+    except ValueError:
+        valid = False
+    sys.exit(42 if valid else 43)
