@@ -175,12 +175,14 @@ def make_world(kind: Variant, seed: int) -> World:
     multiplier[(place >= cuts[1]) & (place < cuts[2])] = 0.0
     unseen_skill = rng.integers(kind.skills, size=UNSEEN)
     unseen_increment = kind.increment * np.exp(0.35 * rng.standard_normal(UNSEEN))
-    unseen_ability = kind.start + offsets[unseen_skill] + 2.0 * rng.standard_normal(UNSEEN)
+    # no ability of their own and no guessing: the test is about what transfer reaches
+    unseen_ability = kind.start + offsets[unseen_skill]
     unseen_hardness = np.resize(UNSEEN_HARDNESS, UNSEEN) * unseen_increment
+    unseen_ends = ends(replace(kind, guessable=0.0), rng, UNSEEN)
     return World(
         kind, tops, skill, hardness, ability, slope, ceiling, floor, multiplier, own_ceiling, broken, trivial,
         np.round(np.multiply.outer((0.5, 0.8), tops)).astype(np.int64),
-        unseen_skill, unseen_ability - unseen_hardness, *ends(kind, rng, UNSEEN),
+        unseen_skill, unseen_ability - unseen_hardness, *unseen_ends,
     )  # fmt: skip
 
 

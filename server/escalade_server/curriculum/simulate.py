@@ -190,3 +190,49 @@ def summarise(results: Sequence[Result], reference: str | None = None) -> list[S
             )
         )
     return rows
+
+
+HEADERS = (
+    "policy", "informative groups", "pool test", "unseen", "covered", "on broken / trivial, %", "steps to reference",
+)  # fmt: skip
+
+
+def cells(summary: Summary) -> tuple[str, ...]:
+    """One row of a table, under `HEADERS`."""
+    steps = "never"
+    if summary.steps_to_score is not None:
+        steps = f"{summary.steps_to_score:.0f}"
+        if summary.steps_error:
+            steps += f" ± {summary.steps_error:.0f}"
+    return (
+        summary.label,
+        f"{summary.informative:.3f}",
+        f"{summary.score:.4f}",
+        f"{summary.unseen:.3f}",
+        f"{summary.covered:.0f}",
+        f"{100 * summary.broken:.2f} / {100 * summary.trivial:.2f}",
+        steps,
+    )
+
+
+def markdown(summaries: Sequence[Summary]) -> str:
+    """A table of summaries in Markdown."""
+    rows = [HEADERS, ("---",) * len(HEADERS), *map(cells, summaries)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def mean_series(results: Sequence[Result], label: str, series: str, window: int = 1) -> Floats:
+    """A series of one contender over steps, averaged over seeds and over a trailing window of steps.
+
+    Args:
+        results: What `simulate` returned.
+        label: The contender.
+        series: Name of an array of `Result`.
+        window: Steps to average over; the first steps average over fewer.
+    """
+    mean = np.mean([getattr(result, series) for result in results if result.label == label], axis=0)
+    sums = np.cumsum(np.concatenate([[0.0], mean]))
+    ends = np.arange(1, len(mean) + 1)
+    starts = np.maximum(ends - window, 0)
+    smoothed: Floats = (sums[ends] - sums[starts]) / (ends - starts)
+    return smoothed
