@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from escalade._requests import Answer, Call, encode, json_post
 from escalade.types import AttemptReport, AttemptResults, ScoreItem, ScoreList
 
-MAX_ITEMS = 256
+MAX_ITEMS = 512
 """Most items in one request: enough to spread the cost of a request, few enough that several overlap."""
 MAX_BODY_BYTES = 4 * 2**20
 """Body of one request, in bytes."""

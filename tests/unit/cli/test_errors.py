@@ -1,6 +1,7 @@
 """Failures on the command line: one line, what to do, and the exit status."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -130,3 +131,20 @@ def test_only_parts_that_cannot_be_loaded_are_missing():
     assert "client" not in {part.part for part in missing}
     names = {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
     assert {"import", "environments", "instances", "run"} <= names
+
+
+def test_watching_ends_well_with_ctrl_c(environ, api):
+    api.runs["run_0"] = {
+        "run": "run_0", "name": "a", "curriculum": {"policy": "scaler"}, "pool_size": 4, "groups": 1, "rollouts": 1,
+        "seed": 0, "deadline_s": 1.0, "success_threshold": 1.0, "generation": 0, "created_at": "2026-01-01T00:00:00Z",
+    }  # fmt: skip
+    variables = {name: value for name, value in (os.environ | environ).items() if value is not None}
+    command = [sys.executable, "-c", MAIN, "run", "watch", "run_0", "--interval", "3600"]
+    with subprocess.Popen(
+        command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as watching:
+        shown = [watching.stdout.readline() for _ in range(3)]
+        watching.send_signal(signal.SIGINT)
+        _, complaints = watching.communicate(timeout=60)
+    assert "knapsack" in shown[2]
+    assert (watching.returncode, complaints) == (0, "")

@@ -165,7 +165,7 @@ async def test_a_big_report_is_split_by_count_and_keeps_its_order(call, api):
     assert [(o.group, o.rollout) for o in results.outcomes] == [(a.group, a.rollout) for a in sent]
     assert sorted(results.closed) == sorted({attempt.group for attempt in sent})
     parts = [request for request in api.requests if request.path.endswith("attempts")]
-    assert [len(part.body["attempts"]) for part in parts] == [256] * 8
+    assert [len(part.body["attempts"]) for part in parts] == [_reports.MAX_ITEMS] * 4
     again = await call("report", run.run, sent)
     assert all(outcome.repeat for outcome in again.outcomes)
 
@@ -183,7 +183,7 @@ async def test_the_parts_of_a_report_are_sent_side_by_side(call, api):
     run = await call("create_run", "qwen")
     # No part is answered before four have arrived.
     api.barrier = threading.Barrier(4)
-    assert len((await call("report", run.run, attempts(4 * 256))).outcomes) == 1_024
+    assert len((await call("report", run.run, attempts(4 * _reports.MAX_ITEMS))).outcomes) == 2_048
 
 
 async def test_an_empty_report_sends_nothing(call, api):
@@ -194,13 +194,13 @@ async def test_an_empty_report_sends_nothing(call, api):
 
 async def test_a_part_that_fails_is_raised_after_the_others_went_in(call, api):
     run = await call("create_run", "qwen")
-    sent = attempts(600)
+    sent = attempts(_reports.MAX_ITEMS + 100)
     await call("report", run.run, sent[:1])
     changed = [AttemptReport(group="0.0", rollout=0, completion="other"), *sent[1:]]
     with pytest.raises(escalade.Conflict) as caught:
         await call("report", run.run, changed)
     assert caught.value.code == "attempt_conflict"
-    assert len(api.attempts) >= 600 - 256 + 1
+    assert len(api.attempts) >= 101
 
 
 async def test_scores_are_in_the_order_of_the_items(call):
