@@ -232,3 +232,9 @@ def database_url(_new_database: DatabaseFactory) -> str:
 def empty_database_url(_new_database: DatabaseFactory) -> str:
     """The URL of a fresh database without any table; the test runs once per engine."""
     return _new_database(False)
+
+
+@pytest.fixture(name="free_port")
+def free_port_fixture() -> int:
+    """A port of 127.0.0.1 that nobody listened on a moment ago."""
+    return free_port()

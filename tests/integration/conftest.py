@@ -5,7 +5,7 @@ Guarantee: nothing is faked but the network: requests reach the application thro
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,18 @@ async def other_trainer(services: Services) -> AsyncIterator[httpx.AsyncClient]:
     """Another trainer's key."""
     async with client_of(services, await secret_of(services, "train")) as client:
         yield client
+
+
+@pytest.fixture
+async def client_with(services: Services) -> AsyncIterator[Callable[..., Awaitable[httpx.AsyncClient]]]:
+    """Makes clients with a key of given scopes; without any, a client without a key."""
+    async with AsyncExitStack() as stack:
+
+        async def make(*scopes: str) -> httpx.AsyncClient:
+            secret = await secret_of(services, *scopes) if scopes else None
+            return await stack.enter_async_context(client_of(services, secret))
+
+        yield make
 
 
 @pytest.fixture

@@ -1,0 +1,102 @@
+"""Groups close once, by completion or by deadline; what comes late is kept and moves nothing."""
+
+from typing import Any
+
+import httpx
+
+from escalade_server.api.services import Services
+from escalade_server.runs.state import RunState, dump, fold
+from escalade_server.storage import events as event_queries
+from escalade_server.storage import runs as run_queries
+
+PAST_S = 1e-6
+"""A deadline that has passed by the next request."""
+
+
+async def log(client: httpx.AsyncClient, run: str, kind: str) -> list[dict[str, Any]]:
+    events = (await client.get(f"/v1/runs/{run}/events", params={"limit": 1000})).json()["items"]
+    assert [event["sequence"] for event in events] == list(range(len(events))), "no gaps"
+    return [event["payload"] for event in events if event["kind"] == kind]
+
+
+async def controllers(client: httpx.AsyncClient, run: str) -> Any:
+    return (await client.get(f"/v1/runs/{run}/controllers")).json()["items"]
+
+
+async def test_what_never_came_expires_and_is_no_failure(trainer: httpx.AsyncClient, start_run: Any) -> None:
+    run = (await start_run(deadline_s=PAST_S, rollouts=4))["run"]
+    await trainer.put(f"/v1/runs/{run}/batches/0", json={})
+    before = await controllers(trainer, run)
+    await trainer.put(f"/v1/runs/{run}/batches/1", json={})
+    closed = await log(trainer, run, "closed")
+    assert [group["group"] for group in closed] == ["0.0", "0.1", "0.2", "0.3"]
+    assert all((one["reason"], one["expired"], one["scored"]) == ("deadline", 4, 0) for one in closed)
+    after = await controllers(trainer, run)
+    assert [(one["level"], one["visits"]) for one in after] == [(one["level"], one["visits"]) for one in before]
+
+
+async def test_a_late_report_is_scored_and_stored_and_moves_nothing(trainer: httpx.AsyncClient, start_run: Any) -> None:
+    run = (await start_run(deadline_s=PAST_S))["run"]
+    batch = (await trainer.put(f"/v1/runs/{run}/batches/0", json={})).json()
+    reports = [{"group": group["group"], "rollout": 0, "completion": "\\boxed{0}"} for group in batch["groups"]]
+    first = (await trainer.post(f"/v1/runs/{run}/attempts", json={"attempts": reports})).json()
+    assert all(one["late"] and one["outcome"] == "scored" for one in first["outcomes"])
+    assert first["closed"] == []
+    again = (await trainer.post(f"/v1/runs/{run}/attempts", json={"attempts": reports})).json()
+    assert all(one["late"] and one["repeat"] for one in again["outcomes"])
+    assert all(one["scored"] == 0 for one in await log(trainer, run, "closed"))
+
+
+async def test_a_straggler_does_not_hold_the_next_batch(trainer: httpx.AsyncClient, start_run: Any) -> None:
+    run = (await start_run(rollouts=2))["run"]
+    batch = (await trainer.put(f"/v1/runs/{run}/batches/0", json={})).json()
+    reports = [
+        {"group": group["group"], "rollout": rollout, "completion": "\\boxed{0}"}
+        for group in batch["groups"]
+        for rollout in range(2)
+    ]
+    done = (await trainer.post(f"/v1/runs/{run}/attempts", json={"attempts": reports[:-1]})).json()
+    assert done["closed"] == ["0.0", "0.1", "0.2"]
+    assert (await trainer.put(f"/v1/runs/{run}/batches/1", json={})).status_code == 200
+    last = (await trainer.post(f"/v1/runs/{run}/attempts", json={"attempts": reports[-1:]})).json()
+    assert last["closed"] == ["0.3"]
+
+
+async def test_replaying_the_log_gives_the_live_state(
+    services: Services, trainer: httpx.AsyncClient, start_run: Any
+) -> None:
+    for policy in ("scaler", "bayes"):
+        run = (await start_run(groups=3, curriculum={"policy": policy}))["run"]
+        for cursor in range(6):
+            batch = (await trainer.put(f"/v1/runs/{run}/batches/{cursor}", json={})).json()
+            reports = [
+                {"group": group["group"], "rollout": rollout, "score": float((cursor + index + rollout) % 2)}
+                for index, group in enumerate(batch["groups"])
+                for rollout in range(2)
+            ]
+            await trainer.post(f"/v1/runs/{run}/attempts", json={"attempts": reports[: 6 - cursor % 2]})
+        async with services.database.read() as session:
+            row = await run_queries.get(session, run)
+            assert row is not None
+            live = await services.journal.state(session, row)
+            replayed: RunState | None = None
+            for event in await event_queries.since(session, run, 0):
+                replayed = fold(replayed, event.kind, event.payload)
+            services.journal.forget(run)
+            restarted = await services.journal.state(session, row)
+        assert replayed is not None
+        assert dump(replayed) == dump(live) == dump(restarted)
+
+
+async def test_a_quarantined_environment_leaves_at_the_next_batch(
+    api: httpx.AsyncClient, trainer: httpx.AsyncClient, start_run: Any, imported: list[str]
+) -> None:
+    run = (await start_run(groups=5))["run"]
+    first = (await trainer.put(f"/v1/runs/{run}/batches/0", json={})).json()
+    assert imported[0] in {group["environment"] for group in first["groups"]}
+    reply = await api.post(f"/v1/environments/{imported[0]}/status", json={"status": "quarantined", "reason": "odd"})
+    assert reply.json()["status"] == "quarantined"
+    second = (await trainer.put(f"/v1/runs/{run}/batches/1", json={})).json()
+    assert imported[0] not in {group["environment"] for group in second["groups"]}
+    assert [one["reason"] for one in await log(trainer, run, "retired")] == ["quarantined"]
+    assert (await trainer.put(f"/v1/runs/{run}/batches/0", json={})).json() == first, "what was issued stays"

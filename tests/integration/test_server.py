@@ -1,0 +1,128 @@
+"""The server as a process: the main job over HTTP, restarts, and what it says when something is not there."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from escalade import Client
+
+
+def _sibling(name: str) -> ModuleType:
+    """A module beside this one: tests are no package."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+end_to_end = _sibling("end_to_end")
+serving = _sibling("serving")
+
+
+def admin(url: str, data: Path) -> Client:
+    return Client(url, (data / "admin.key").read_text().strip())
+
+
+@pytest.mark.docker
+def test_the_main_job_with_docker(tmp_path: Path, free_port: int) -> None:
+    with serving.serving(tmp_path, free_port) as url, admin(url, tmp_path) as client:
+        end_to_end.main_job(client)
+
+
+def test_the_main_job_with_processes_and_after_a_restart(tmp_path: Path, free_port: int) -> None:
+    variables = {"ESCALADE_SANDBOX": "process"}
+    with serving.serving(tmp_path, free_port, **variables) as url, admin(url, tmp_path) as client:
+        end_to_end.main_job(client)
+        run = client.create_run("kept", groups=4, rollouts=2, seed=9)
+        before = [client.batch(run.run, cursor) for cursor in range(2)]
+        events = list(client.events(run.run))
+    with serving.serving(tmp_path, free_port, **variables) as url, admin(url, tmp_path) as client:
+        assert [client.batch(run.run, cursor) for cursor in range(2)] == before
+        assert list(client.events(run.run)) == events
+        assert len(client.batch(run.run, 2).groups) == 4
+    assert oct((tmp_path / "admin.key").stat().st_mode)[-3:] == "600"
+
+
+def escalade(data: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        serving.command(*arguments), env=serving.environment(data, **variables),
+        capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"ESCALADE_DATABASE_URL": "postgresql://nobody:secret@127.0.0.1:9/none"}, "ESCALADE_DATABASE_URL"),
+        ({"ESCALADE_DATABASE_URL": "mysql://x"}, "ESCALADE_DATABASE_URL"),
+        ({"ESCALADE_PORT": "many"}, "ESCALADE_PORT"),
+        ({"ESCALADE_SANDBOX": "docker", "DOCKER_HOST": "unix:///nowhere.sock"}, "ocker"),
+        ({"ESCALADE_SANDBOX": "cloud"}, "ESCALADE_SANDBOX"),
+    ],
+)
+def test_what_is_not_there_is_one_line_that_says_what_to_do(
+    tmp_path: Path, variables: dict[str, str], words: str
+) -> None:
+    done = escalade(tmp_path, "serve", **variables)
+    assert done.returncode == 1, done.stderr
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1, done.stderr
+    assert words in errors[0]
+    assert "Traceback" not in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_a_database_behind_its_migrations_names_the_command(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'mine.db'}"
+    behind = escalade(tmp_path, "serve", ESCALADE_DATABASE_URL=url, ESCALADE_SANDBOX="process")
+    assert (behind.returncode, "escalade migrate" in behind.stderr) == (1, True)
+    migrated = escalade(tmp_path, "migrate", ESCALADE_DATABASE_URL=url)
+    assert migrated.returncode == 0, migrated.stderr
+    key = escalade(tmp_path, "key", "create", "--scope", "admin", "--name", "first", ESCALADE_DATABASE_URL=url)
+    assert key.returncode == 0
+    assert key.stdout.startswith("esc_")
+    listed = escalade(tmp_path, "key", "list", ESCALADE_DATABASE_URL=url)
+    assert "first" in listed.stdout
+    assert key.stdout.strip() not in listed.stdout
+    wrong = escalade(tmp_path, "key", "create", "--scope", "owner", ESCALADE_DATABASE_URL=url)
+    assert (wrong.returncode, "--scope owner" in wrong.stderr) == (1, True)
+
+
+def test_the_doctor_tells_what_works(tmp_path: Path) -> None:
+    well = escalade(tmp_path, "doctor", ESCALADE_SANDBOX="process")
+    assert well.returncode == 0, well.stdout + well.stderr
+    ill = escalade(tmp_path, "doctor", ESCALADE_SANDBOX="docker", DOCKER_HOST="unix:///nowhere.sock")
+    assert (ill.returncode, "fails" in ill.stdout) == (1, True)
+
+
+def test_the_command_line_does_the_main_things(tmp_path: Path, free_port: int) -> None:
+    with serving.serving(tmp_path, free_port, ESCALADE_SANDBOX="process") as url:
+
+        def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+            return escalade(tmp_path, *arguments, ESCALADE_URL=url)
+
+        imported = run("import", "scaler", str(end_to_end.FIXTURE))
+        assert imported.returncode == 0, imported.stderr
+        listed = run("environments", "list", "--json")
+        names = {item["name"] for item in json.loads(listed.stdout)}
+        assert {"toll-road", "901-a-lamps-in-the-corridor"} <= names
+        served = run("instances", "toll-road", "--level", "2", "--count", "2", "--json")
+        assert _items(served.stdout)[0]["level"] == 2, served.stdout
+        unknown = run("environments", "show", "nothing")
+        assert (unknown.returncode, unknown.stderr.startswith("error: ")) == (1, True)
+    gone = escalade(tmp_path, "environments", "list", ESCALADE_URL=url)
+    assert (gone.returncode, "escalade serve" in gone.stderr) == (1, True)
+
+
+def _items(text: str) -> Any:
+    document = json.loads(text)
+    return document["instances"] if isinstance(document, dict) else document
