@@ -41,7 +41,7 @@ def serve(
                 raise EscaladeError(f"could not listen on {settings.host}:{settings.port}: choose another --port.")
 
     try:
-        with asyncio.Runner(loop_factory=uvicorn.Config("").get_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=uvicorn.Config("", log_config=None).get_loop_factory()) as runner:
             runner.run(run())
     except EscaladeError as error:
         fail(error.detail)

@@ -24,10 +24,9 @@ from escalade_sandbox.types import (
     Result,
     Sandbox,
     SandboxBusy,
-    SandboxUnavailable,
+    SandboxError,
     Status,
     Trust,
-    UnknownLanguage,
 )
 from escalade_server.errors import SandboxFailed, SandboxQueueFull
 from escalade_server.problems.definition import Code, Definition, Generator
@@ -248,5 +247,5 @@ async def run(sandbox: Sandbox, job: Job) -> JobResult:
         raise SandboxQueueFull(
             "The sandbox's queue is full; try again shortly.", retry_after_s=busy.retry_after_s
         ) from busy
-    except (SandboxUnavailable, UnknownLanguage) as fault:
+    except SandboxError as fault:
         raise SandboxFailed(f"The sandbox failed: {fault}", retry_after_s=5.0) from fault

@@ -129,7 +129,9 @@ class Refusal(Frozen):
 
 def version_of(definition: Definition) -> str:
     """Content hash of a definition with the toolchain and the renderer, 64 hexadecimal digits."""
-    document = {"definition": definition.model_dump(mode="json"), "toolchain": TOOLCHAIN, "renderer": RENDERER}
+    # Without defaults, so that a field added to the model later leaves every earlier version's hash as it is.
+    content = definition.model_dump(mode="json", exclude_defaults=True)
+    document = {"definition": content, "toolchain": TOOLCHAIN, "renderer": RENDERER}
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

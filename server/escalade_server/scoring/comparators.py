@@ -12,7 +12,7 @@ from typing import Literal
 
 from escalade.types import AnswerSpec, AnswerType
 from escalade_server.scoring import tables
-from escalade_server.scoring.elements import agreeing, not_a_number, same_number, scalar, tolerance_of
+from escalade_server.scoring.elements import agreeing, not_a_number, same_number, scalar, suspects, tolerance_of
 from escalade_server.scoring.expressions import Undecided, Unreadable, read_number
 from escalade_server.scoring.text import folded, forms, plain_words
 
@@ -32,6 +32,7 @@ class Comparison:
     """Why it was refused, for the operator; never the truth."""
 
 
+_LISTS = frozenset({"array", "multiset", "permutation", "matrix", "graph"})
 ACCEPTED, WRONG = Comparison("accepted"), Comparison("wrong")
 
 
@@ -42,6 +43,8 @@ def compare(spec: AnswerSpec, truth: str, answer: str) -> Comparison:
     ):
         return Comparison("too_long", "over 1 MB")
     try:
+        if spec.type in _LISTS and any(not_a_number(token) for token in suspects(truth)):
+            raise Undecided("the reference printed no number")
         return ACCEPTED if _SAME[spec.type](spec, truth, answer) else WRONG
     except Unreadable as refusal:
         return Comparison("unreadable", str(refusal))
@@ -83,11 +86,13 @@ def _same_bool(spec: AnswerSpec, truth: str, answer: str) -> bool:
 
 def _polarity(spec: AnswerSpec, text: str) -> bool | None:
     text = text.strip().strip("\"'")
+    # Whatever the declaration says of strings, a word in another case means the same unless it is then the other word.
+    any_case = folded(spec.true_word or "") != folded(spec.false_word or "") or not spec.case_sensitive
     for value, declared, usual in ((True, spec.true_word, _TRUE), (False, spec.false_word, _FALSE)):
         if declared is None:
             if folded(text) in usual:
                 return value
-        elif text == declared or (not spec.case_sensitive and folded(text) == folded(declared)):
+        elif text == declared or (any_case and folded(text) == folded(declared)):
             return value
     return None
 

@@ -20,7 +20,7 @@ DEFAULT_TOLERANCE = 1e-6
 """Absolute or relative, for reals without a declared tolerance."""
 
 _RATIO = re.compile(r"([+-]?[0-9]{1,1000})/([0-9]{1,1000})")
-_NOT_A_NUMBER = re.compile(r"[+-]?nan(?:\([a-z0-9]*\))?|-?1\.#(?:ind|qnan|inf).*", re.IGNORECASE | re.ASCII)
+_NOT_A_NUMBER = re.compile(r"[+-]?nan(?:\([a-z0-9]*+\))?|-?1\.#(?:ind|qnan|inf).*+", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,11 @@ def element(token: str) -> Element:
 def not_a_number(token: str) -> bool:
     """Whether a program printed NaN, with which nothing agrees."""
     return _NOT_A_NUMBER.fullmatch(token) is not None
+
+
+def suspects(output: str) -> list[str]:
+    """The tokens of an output that has some sign of NaN, else none; most outputs are not even split."""
+    return output.split() if "nan" in output or "NaN" in output or "#" in output or "NAN" in output else []
 
 
 def same_number(truth: Element, value: Number, tolerance: Tolerance, *, tolerant: bool) -> bool:

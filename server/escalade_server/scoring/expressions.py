@@ -44,11 +44,15 @@ _DIVIDE = {"/", r"\div"}
 _POWER = {"^", "**"}
 _FRACTIONS = {r"\frac", r"\dfrac", r"\tfrac", r"\cfrac"}
 _SPACES = {r"\ ", r"\,", r"\;", r"\:", r"\!"}
-_CLOSING = {"(": ")", "{": "}"}
-_NEVER = re.compile(
-    r"\\(?:def|edef|gdef|xdef|let|futurelet|newcommand|renewcommand|providecommand|newcount|catcode|csname|input|include"
-    r"|write|read|openin|openout|immediate|expandafter|loop|repeat|require|usepackage|infty|pm|mp|leq?|geq?|neq?|lt|gt"
-    r"|ldots|dots|cdots|sim|in|to|cup|lor|text|mathrm|begin|end)(?![A-Za-z])"
+_COMMANDS = _FRACTIONS | _SPACES | {r"\cdot", r"\times", r"\div", r"\sqrt", r"\pi"}
+_CLOSING = {"(": ")", "{": "}", "[": "]"}
+_BEYOND = re.compile(
+    r"\\(?:[dt]?binom|log|ln|lg|exp|sin|cos|tan|cot|arcsin|arccos|arctan|gcd|lfloor|lceil|sum|prod|max|min|overline|bar"
+    r"|lvert|operatorname)(?![A-Za-z])|[0-9)}]!|(?<![A-Za-z])e\^"
+)
+_DEFINES = re.compile(
+    r"\\(?:[exg]?def|let|futurelet|(?:re)?newcommand|providecommand|newcount|catcode|csname|input|include|write|read"
+    r"|openin|openout|immediate|expandafter|loop|require|usepackage|begin)(?![A-Za-z])"
 )
 _UNIT = re.compile(
     r"(?:[ \t]++(?P<plain>[A-Za-z]{2,30}+)(?:[ \t]++(?P<second>[A-Za-z]{2,30}+))?+"
@@ -60,7 +64,7 @@ _NO_UNITS = frozenset(
     word
     for line in (
         "or and to not no mod if where for but is isn wrong maybe none e",
-        "percent dozen half third quarter hundred thousand million billion trillion k m b",
+        "percent dozen half third quarter hundred thousand million billion trillion k K M b B E",
         "plus minus times over per point squared cubed approx about pi sqrt inf infinity nan",
     )
     for word in line.split()
@@ -79,11 +83,10 @@ def read_number(text: str) -> Number:
     plain = mathematical(text)
     if plain is None:
         raise Unreadable("characters with no plain meaning")
-    plain = unwrapped(without_spacing(plain))
-    if (number := numeric.literal(plain)) is not None:
+    plain = unwrapped(without_spacing(plain)).removeprefix(r"\approx")
+    if (number := numeric.literal(plain.strip())) is not None:
         return number
-    if plain.startswith("\\$"):
-        plain = plain[2:]
+    plain = plain.replace("\\$", " ").replace("$", " ")  # a space, so that digits on both sides stay apart
     try:
         numbers = [_Parser(side).whole() for side in plain.split("=", 4)]
         for other in numbers[1:]:
@@ -91,6 +94,10 @@ def read_number(text: str) -> Number:
                 raise Unreadable("two sides that are not equal")
     except numeric.TooLarge:
         raise Unreadable("too large to work out") from None
+    except Unreadable:
+        if len(plain) <= MAX_UNDECIDED_CHARS and _BEYOND.search(plain) and not _DEFINES.search(plain):
+            raise Undecided("mathematics beyond the fast path") from None
+        raise
     return numbers[0]
 
 
@@ -109,7 +116,7 @@ class _Parser:
         """The value of the whole text; a unit may follow."""
         value = self._sum()
         if self.index < len(self.tokens):
-            self._refuse()
+            raise Unreadable("not a number, or one with two readings")
         return value
 
     def _tokenise(self) -> None:
@@ -121,8 +128,8 @@ class _Parser:
             if match is None or len(self.tokens) >= MAX_TOKENS:
                 raise Unreadable("not a number")
             kind = match.lastgroup or ""
-            if kind == "word" or _NEVER.match(match[0]):
-                raise Unreadable("words or several readings around the number")
+            if kind == "word" or (kind == "command" and match[0] not in _COMMANDS):
+                raise Unreadable("words around the number, or a command beyond numbers")
             offset = match.end()
             if kind != "space" and match[0] not in _SPACES:
                 self.tokens.append((kind, match[0]))
@@ -137,22 +144,15 @@ class _Parser:
         if unit is None:
             return False
         words = " ".join(word for word in (unit["plain"], unit["second"], unit["braced"]) if word)
-        return not _NO_UNITS.intersection(words.lower().replace("/", " ").replace(".", " ").split())
-
-    def _refuse(self) -> None:
-        kind, token = self._peek()
-        known = _FRACTIONS | _TIMES | _DIVIDE | {r"\sqrt", r"\pi"}
-        if len(self.text) <= MAX_UNDECIDED_CHARS and (token == "!" or (kind == "command" and token not in known)):
-            raise Undecided("mathematics beyond the fast path")
-        raise Unreadable("not a number, or one with two readings")
+        words = words.replace("/", " ").replace(".", " ")
+        return _NO_UNITS.isdisjoint(words.split()) and _NO_UNITS.isdisjoint(words.lower().split())
 
     def _peek(self) -> tuple[str, str]:
         return self.tokens[self.index] if self.index < len(self.tokens) else ("", "")
 
     def _take(self, token: str) -> None:
         if self._peek()[1] != token:
-            self._refuse()
-            raise Unreadable("unbalanced")
+            raise Unreadable("brackets do not match")
         self.index += 1
 
     def _sum(self) -> Number:
@@ -205,7 +205,7 @@ class _Parser:
             raise Unreadable("a power of a power")
         value = numeric.power(base, exponent if sign > 0 else _negative(exponent))
         if value is None:
-            raise Undecided("a power that is not whole")
+            raise Unreadable("zero to no power") if numeric.is_integer(exponent) else Undecided("a power not whole")
         return value
 
     def _atom(self) -> Number:
@@ -224,8 +224,7 @@ class _Parser:
         if token == r"\pi":
             self.index += 1
             return _PI
-        self._refuse()
-        raise Unreadable("ends too soon")
+        raise Unreadable("not a number, or one with two readings")
 
     def _bracketed(self, opening: str) -> Number:
         self.depth += 1
@@ -264,7 +263,7 @@ class _Parser:
         if self._peek()[1] == "[":
             self.index += 1
             kind, token = self._peek()
-            if kind != "number" or not token.isdigit() or not 2 <= len(token.lstrip("0")) * 2 <= 4 or int(token) < 2:
+            if kind != "number" or not token.isdigit() or len(token) > 2 or int(token) < 2:
                 raise Undecided("a root of an unusual degree")
             degree = int(token)
             self.index += 1

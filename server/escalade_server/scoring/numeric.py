@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import isqrt
 
-MAX_BITS = 14_000
-"""Largest numerator or denominator that arithmetic may produce."""
+MAX_BITS = 13_000
+"""Longest numerator or denominator that arithmetic may produce; below the smallest number of over MAX_DIGITS digits."""
 MAX_DIGITS = 4_000
 """Most digits of a literal that takes part in arithmetic; comparing literals has no limit."""
 MAX_EXPONENT_DIGITS = 12
@@ -115,7 +115,8 @@ def equal(first: Number, second: Number) -> bool | None:
     try:
         return to_fraction(first) == to_fraction(second)
     except TooLarge:
-        return False  # a fraction within the limits is no number beyond them
+        # Arithmetic yields no whole number that large; a fraction may have that many decimals.
+        return False if to_decimal(first) != to_decimal(second) else None
 
 
 def close(value: Number, truth: Number, absolute: float | None, relative: float | None) -> bool:

@@ -72,17 +72,23 @@ _ATOM = (
 _TOKEN = re.compile(
     r"(?P<string>\"(?:[^\"\\]++|\\.)*+\"|'(?:[^'\\\n]++|\\.)*+')"
     r"|(?P<words>\\(?:text|mathrm|texttt|textbf|mathtt|mathbf|textit)[ ]*+\{(?P<inside>[^{}]*+)\})"
-    r"|(?P<open>[\[({]|\x02)|(?P<close>[\])}]|\x03)|(?P<comma>,)|(?P<cell>&)|(?P<row>;|\\\\(?:\[[^\]\n]{0,20}\])?+|\r?+\n)"
+    r"|(?P<open>[\[({]|\x02)|(?P<close>[\])}]|\x03)|(?P<comma>,)|(?P<cell>&)|(?P<row>;|\\\\(?:\[[0-9.]++[a-z]{2}\])?+|\r?+\n)"
     rf"|(?P<space>[ \t\r\x04]++)|(?P<atom>{_ATOM})"
 )
 _PAIR = {"[": "])", "(": ")]", "{": "}", "\x02": "\x03"}
 _THOUSANDS = re.compile(r"[0-9],(?=[0-9]{3}(?![0-9]))")
+_PRODUCT = re.compile(r"(?<![ ])[ ]*+\\(cdot|times)(?![A-Za-z])[ ]*+(?=[0-9\\])")
+_THIN = re.compile(r"[0-9]\\,[0-9]{3}(?![0-9])")
 _TIGHT = re.compile(r",(?![ \t\r\n])")
 _ARRAY_CALL = re.compile(r"(?:np\.|numpy\.)?+(?:array|list|tuple|set|Counter)(?=\()")
 
 
-def read_group(text: str) -> Group:
+def read_group(text: str, keep: str = "") -> Group:
     """Read a list, a table or a nesting of them; one bare element is a group of one.
+
+    Args:
+        text: An answer, or a program's output.
+        keep: Marks that are no decoration, because the elements are made of them.
 
     Raises:
         Unreadable: Brackets do not match, separators are mixed, or characters have no plain meaning.
@@ -90,12 +96,14 @@ def read_group(text: str) -> Group:
     plain = mathematical(text)
     if plain is None:
         raise Unreadable("characters with no plain meaning")
-    plain = unwrapped(without_spacing(plain))
+    plain = unwrapped(without_spacing(plain), keep)
     if not plain:
         raise Unreadable("empty")
     if plain in (r"\emptyset", r"\varnothing"):
         return Group((), "{")
     tight = len(_TIGHT.findall(plain))
+    if _THIN.search(plain):
+        raise Unreadable("a thin space that may group digits")
     if tight and ", " in plain and len(_THOUSANDS.findall(plain)) == tight:
         raise Unreadable("commas that may group digits")
     return _parse(_layout(plain))
@@ -124,6 +132,8 @@ def read_edges(text: str, *, weighted: bool, directed: bool) -> list[list[str]]:
         if found is None:
             raise Unreadable("not a list of edges")
         rows = found
+        if directed and any(isinstance(item, Group) and item.bracket == "{" for item in group.items):
+            raise Unreadable("sets have no direction")
     if len(rows) > 1 and len(rows[0]) == 1 and rows[0][0].text == str(len(rows) - 1):
         rows = rows[1:]  # the number of edges, given first
     if any(len(row) != width for row in rows):
@@ -131,7 +141,10 @@ def read_edges(text: str, *, weighted: bool, directed: bool) -> list[list[str]]:
     return [[atom.text for atom in row] for row in rows]
 
 
-_LINK = re.compile(r"([A-Za-z0-9_]++)[ \t]*+(->|--|-|\\to(?![A-Za-z])|\\rightarrow(?![A-Za-z]))[ \t]*+([A-Za-z0-9_]++)")
+_LINK = re.compile(
+    r"(?<![A-Za-z0-9_])([A-Za-z0-9_]++)[ \t]*+"
+    r"(->|--|-|\\to(?![A-Za-z])|\\rightarrow(?![A-Za-z]))[ \t]*+([A-Za-z0-9_]++)"
+)
 
 
 def _layout(text: str) -> str:
@@ -142,6 +155,7 @@ def _layout(text: str) -> str:
     text = _ARRAY_CALL.sub("", text)
     if not ("\\" in text or "~" in text or "$" in text or "->" in text):
         return text
+    text = _PRODUCT.sub(r"\\\1", text)
     text = _END.sub("\x03", _BEGIN.sub("\x02", text)).replace("\\hline", " ")
     return _LAYOUT.sub(_plain_layout, text)
 

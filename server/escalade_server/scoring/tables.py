@@ -6,6 +6,7 @@ graph, its counts) that the program printed first is optional in the answer, and
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Sequence
 
@@ -19,6 +20,7 @@ from escalade_server.scoring.elements import (
     not_a_number,
     same_number,
     same_word,
+    suspects,
     tolerance_of,
 )
 from escalade_server.scoring.expressions import Undecided, Unreadable, read_number
@@ -28,6 +30,9 @@ from escalade_server.scoring.text import folded
 
 Row = Sequence[str]
 
+MAX_WORKED_OUT = 5_000
+"""Most elements of one answer that are expressions; plain literals have no limit."""
+
 
 def same_array(spec: AnswerSpec, truth: str, answer: str) -> bool:
     """Whether an answer lists the program's tokens in order; a nested answer must have the output's rows.
@@ -36,8 +41,9 @@ def same_array(spec: AnswerSpec, truth: str, answer: str) -> bool:
         Unreadable: The answer is no list of such elements.
         Undecided: An element is beyond the grammar.
     """
-    group = read_group(answer)
-    return _same_list(spec, _rows_of(truth), group, _in_order)
+    if answer.split() == truth.split():
+        return True  # as printed, in whatever alphabet
+    return _same_list(spec, _rows_of(truth), read_group(answer, _marks(truth)), _in_order)
 
 
 def same_multiset(spec: AnswerSpec, truth: str, answer: str) -> bool:
@@ -47,7 +53,7 @@ def same_multiset(spec: AnswerSpec, truth: str, answer: str) -> bool:
         Unreadable: The answer is no list of such elements.
         Undecided: An element is beyond the grammar.
     """
-    group = read_group(answer)
+    group = read_group(answer, _marks(truth))
     if group.nested():
         raise Unreadable("a nested list")
     return _same_list(spec, _rows_of(truth), group, _in_any_order)
@@ -78,11 +84,12 @@ def same_matrix(spec: AnswerSpec, truth: str, answer: str) -> bool:
         Unreadable: The answer is no matrix of such elements.
         Undecided: An element is beyond the grammar.
     """
-    group = read_group(answer)
-    rows = group.rows() if any(isinstance(item, Group) for item in group.items) else _flat_rows(group)
+    if answer.strip() and output_lines(answer) == output_lines(truth):
+        return True  # as printed, in whatever alphabet
+    group, expected = read_group(answer, _marks(truth)), _rows_of(truth)
+    rows = group.rows() if any(isinstance(item, Group) for item in group.items) else _flat_rows(group, expected)
     if rows is None:
         raise Unreadable("not a matrix")
-    expected = _rows_of(truth)
     tolerant, tolerance = _tolerant(spec, expected), tolerance_of(spec)
     numbers = _Numbers()
     shapes = [candidate for candidate in (expected, _without_dimensions(expected)) if candidate is not None]
@@ -124,12 +131,16 @@ def same_graph(spec: AnswerSpec, truth: str, answer: str) -> bool:
 
 def agree_in_order(spec: AnswerSpec, first: str, second: str) -> bool:
     """Whether two programs printed the same tokens in the same order, on whichever lines."""
-    return _agree_rows(spec, [first.split()], [second.split()])
+    one, other = first.split(), second.split()
+    if one == other:
+        return not any(not_a_number(token) for token in suspects(first))
+    flat = [[token for row in _rows_of(output) for token in row] for output in (first, second)]
+    return _agree_rows(spec, flat[:1], flat[1:])
 
 
 def agree_by_rows(spec: AnswerSpec, first: str, second: str) -> bool:
     """Whether two programs printed the same rows."""
-    return _agree_rows(spec, output_lines(first), output_lines(second))
+    return _agree_rows(spec, _rows_of(first), _rows_of(second))
 
 
 def agree_in_any_order(spec: AnswerSpec, first: str, second: str) -> bool:
@@ -166,7 +177,7 @@ def agree_on_edges(spec: AnswerSpec, first: str, second: str) -> bool:
 
 
 class _Numbers:
-    """Atoms read as numbers, each once."""
+    """Atoms read as numbers; expressions are worked out once each."""
 
     def __init__(self) -> None:
         self._read: dict[str, Number] = {}
@@ -178,11 +189,13 @@ class _Numbers:
             Unreadable: It is none; a leading zero may be the rest of a grouped number.
             Undecided: It is beyond the grammar.
         """
-        number = self._read.get(atom.text)
+        digits = atom.text.lstrip("+-")
+        if digits[:1] == "0" and len(digits) > 1 and digits.isdigit() and not atom.quoted:
+            raise Unreadable("a leading zero")
+        number = numeric.literal(atom.text) or self._read.get(atom.text)
         if number is None:
-            digits = atom.text.lstrip("+-")
-            if len(digits) > 1 and digits[0] == "0" and digits.isdigit() and not atom.quoted:
-                raise Unreadable("a leading zero")
+            if len(self._read) >= MAX_WORKED_OUT:
+                raise Unreadable("too many elements to work out")
             number = self._read[atom.text] = read_number(atom.text)
         return number
 
@@ -211,8 +224,7 @@ def _in_order(
     if len(tokens) != len(atoms):
         return False
     return all(
-        (token == atom.text and not not_a_number(token))
-        or _same(spec, element(token), atom, tolerance, tolerant, numbers)
+        token == atom.text or _same(spec, element(token), atom, tolerance, tolerant, numbers)
         for token, atom in zip(tokens, atoms, strict=True)
     )
 
@@ -221,7 +233,7 @@ def _same(
     spec: AnswerSpec, truth: Element, atom: Atom, tolerance: Tolerance, tolerant: bool, numbers: _Numbers
 ) -> bool:
     if truth.number is None:
-        return not not_a_number(truth.text) and same_word(spec, truth.text, atom.text)
+        return same_word(spec, truth.text, atom.text)
     return same_number(truth, numbers.read(atom), tolerance, tolerant=tolerant)
 
 
@@ -231,8 +243,6 @@ def _in_any_order(
     if len(tokens) != len(atoms):
         return False
     elements = [element(token) for token in tokens]
-    if any(not_a_number(token) for token in tokens):
-        return False
     words = Counter(_word(spec, truth.text) for truth in elements if truth.number is None)
     found: list[Atom] = []
     for atom in atoms:
@@ -304,7 +314,8 @@ def _tolerant(spec: AnswerSpec, rows: Sequence[Row]) -> bool:
 
 def _rows_of(output: str) -> list[list[str]]:
     """The rows of tokens a program printed, as lines or as a list in brackets."""
-    if any(mark in output for mark in "[](){},"):
+    text = output.strip()
+    if _LISTED.fullmatch(text) and (text[0] in "[({" or _NUMERIC.fullmatch(text.replace(",", " "))):
         try:
             group = read_group(output)
         except Unreadable:
@@ -313,9 +324,18 @@ def _rows_of(output: str) -> list[list[str]]:
         if rows is None:
             return [[atom.text for atom in group.atoms()]]
         return [[atom.text for atom in row] for row in rows]
-    if output.strip() == "0" and "\n" in output.lstrip().rstrip(" \t")[1:-1]:
+    if text == "0" and "\n" in output.lstrip().rstrip(" \t")[1:-1]:
         return [["0"], []]  # a length of nothing, and its empty line
     return output_lines(output)
+
+
+def _marks(truth: str) -> str:
+    """What is no decoration in an answer: the marks of elements that are words, such as the rows of a grid."""
+    return "" if _NUMERIC.fullmatch(truth) else truth
+
+
+_LISTED = re.compile(r"[\[({][^\[\](){}]*+[\])}]|[\[({][^,]*+,.*+(?<=[\])}])|[^\[\](){},]*+,[^\[\](){}]*+", re.DOTALL)
+_NUMERIC = re.compile(r"[0-9.eE+/\s-]*+")
 
 
 def _shape(group: Group) -> list[int] | None:
@@ -323,8 +343,10 @@ def _shape(group: Group) -> list[int] | None:
     return None if rows is None else [len(row) for row in rows]
 
 
-def _flat_rows(group: Group) -> list[list[Atom]]:
+def _flat_rows(group: Group, expected: Sequence[Row]) -> list[list[Atom]]:
     atoms = list(group.atoms())
+    if len(expected) > 1 and all(atom.quoted for atom in atoms):
+        return [[Atom(word) for word in atom.text.split()] for atom in atoms]  # a string for each row of a grid
     return [[atom] for atom in atoms] if group.column else [atoms]
 
 

@@ -29,18 +29,20 @@ _MEANING = str.maketrans(
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _WRAPPERS = re.compile(
     r"(?:\\(?:boxed|fbox|text|textbf|textit|texttt|textrm|textsf|mathrm|mathbf|mathit|mathtt|mathsf|mbox|hbox|operatorname"
-    r"|displaystyle|underline|emph)[ \t\r\n]*+)?+\{"
+    r"|displaystyle|underline|emph)(?![A-Za-z])[ \t\r\n]*+)?+\{"
 )
 _SPACING = re.compile(
-    r"\\(?:displaystyle|textstyle|quad|qquad|limits|big|Big|bigg|Bigg|bigl|bigr|Bigl|Bigr)(?![A-Za-z])"
+    r"~(?=\\)|\\(?:displaystyle|textstyle|quad|qquad|limits|big|Big|bigg|Bigg|bigl|bigr|Bigl|Bigr)(?![A-Za-z])"
 )
+_LABEL_WORDS = r"(?:so[ ,]++)?+(?:the[ ]++)?+(?:final[ ]++)?+(?:answer|result|output)[ \t]*+"
 _LABEL = re.compile(
-    r"(?:so[ ,]++)?+(?:the[ ]++)?+(?:final[ ]++)?+(?:answer|result|output)[ \t]*+(?:\*\*)?+"
-    r"(?:is[ \t]*+:?+|[:=])[ \t\r\n]*+(?:\*\*)?+",
+    rf"\\(?:text|textbf|mathrm|mbox)[ ]*+\{{[ ]*+{_LABEL_WORDS}(?:is[ ]*+:?+|[:=])[ ]*+\}}"
+    rf"|(?:\*\*)?+{_LABEL_WORDS}(?:\*\*)?+(?:is[ \t]*+:?+|[:=])[ \t\r\n]*+(?:\*\*)?+",
     re.IGNORECASE | re.ASCII,
 )
 _NAME = re.compile(
-    r"\\?[A-Za-z]++(?:_(?:[A-Za-z0-9]|\{[A-Za-z0-9]*+\}))?+[ \t]*+(?:=(?!=)|\\approx(?![A-Za-z]))[ \t\r\n]*+"
+    r"\\?[A-Za-z]++(?:_(?:[A-Za-z0-9]|\{[A-Za-z0-9]*+\}))?+(?:\([A-Za-z0-9, ]{0,30}+\))?+[ \t]*+"
+    r"(?:=(?!=)|\\approx(?![A-Za-z]))[ \t\r\n]*+"
 )
 _UNESCAPED = (
     ("\\_", "_"),
@@ -65,10 +67,10 @@ def mathematical(text: str) -> str | None:
     return None if _CONTROLS.search(text) else text
 
 
-def unwrapped(text: str) -> str:
+def unwrapped(text: str, keep: str = "") -> str:
     """The innermost form of `forms`."""
     last = text
-    for last in forms(text):  # noqa: B007 - the last form is wanted
+    for last in forms(text, keep):  # noqa: B007 - the last form is wanted
         pass
     return last
 
@@ -128,7 +130,12 @@ def _inner(text: str, keep: str) -> str:
                 return inside
     if text.endswith("}"):
         wrapper = _WRAPPERS.match(text)
-        if wrapper and wrapper[0][0] not in keep and closing_brace(text, wrapper.end() - 1) == len(text) - 1:
+        if (
+            wrapper
+            and wrapper.end() < len(text) - 1
+            and wrapper[0][0] not in keep
+            and closing_brace(text, wrapper.end() - 1) == len(text) - 1
+        ):
             return text[wrapper.end() : -1]
     if match := _LABEL.match(text) or _NAME.match(text):
         return text[match.end() :]

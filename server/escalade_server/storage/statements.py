@@ -21,8 +21,9 @@ async def insert_new(session: AsyncSession, table: type[Base], rows: Iterable[Ma
     done = 0
     for start in range(0, len(waiting), _ROWS):
         statement = insert(table).values(waiting[start : start + _ROWS]).on_conflict_do_nothing()
-        result = await session.execute(statement)
-        done += result.rowcount  # type: ignore[attr-defined]
+        # Not the driver's row count, which psycopg does not know for every statement.
+        inserted = await session.execute(statement.returning(*table.__table__.primary_key))
+        done += len(inserted.all())
     return done
 
 
