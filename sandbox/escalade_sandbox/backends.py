@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
+from escalade_sandbox.settings import default_cache_folder
 from escalade_sandbox.types import Sandbox
 
 Backend = Literal["docker", "process", "http"]
@@ -24,7 +25,7 @@ def open_sandbox(
     urls: Sequence[str] = (),
     key: str | None = None,
     acknowledged: bool = False,
-    cache_folder: Path | None = None,
+    cache_folder: Path | Literal["default"] | None = "default",
 ) -> Sandbox:
     """Return a sandbox, not yet started; what a backend has no use for is ignored.
 
@@ -36,11 +37,13 @@ def open_sandbox(
         urls: Addresses of sandbox services (http).
         key: The services' key (http).
         acknowledged: That programs are not isolated (process).
-        cache_folder: Where compiled programs are kept for later processes (docker, process).
+        cache_folder: Where compiled programs are kept for later processes (docker, process); None for nowhere.
 
     Raises:
         ValueError: No such backend, or the remote one without address or key.
     """
+    if cache_folder == "default":
+        cache_folder = default_cache_folder()
     if backend == "docker":
         from escalade_sandbox.docker import DockerSandbox
 

@@ -133,8 +133,8 @@ class ProcessSandbox(LocalSandbox):
         """
         if not self._acknowledged:
             raise SandboxUnavailable(
-                "the process sandbox does not isolate programs from this machine; use the docker sandbox, or set "
-                "ESCALADE_SANDBOX_ACKNOWLEDGED=1 (acknowledged=True) if every program is trusted"
+                "the process sandbox does not isolate programs from this machine; use docker, or, if every program is "
+                "trusted, ask for it by name (ESCALADE_SANDBOX=process, or acknowledged=True)"
             )
         logger.warning("the process sandbox is in use: programs are NOT isolated from this machine")
         self._toolchain = _compiler_version()

@@ -1,15 +1,23 @@
 """Every backend, started once."""
 
+import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import docker
 import pytest
+import uvicorn
 from docker.errors import DockerException
 
 from escalade_sandbox.docker import DockerSandbox
+from escalade_sandbox.http import HttpSandbox
 from escalade_sandbox.process import ProcessSandbox
-from escalade_sandbox.types import Input, Sandbox
+from escalade_sandbox.service import create_app
+from escalade_sandbox.types import Input, Sandbox, SandboxUnavailable
+
+KEY = "a-key-for-the-conformance-suite"
 
 
 def engine_reason() -> str | None:
@@ -22,17 +30,58 @@ def engine_reason() -> str | None:
     return None
 
 
-@pytest.fixture(scope="session", params=["process", pytest.param("docker", marks=pytest.mark.docker)])
+@asynccontextmanager
+async def started(sandbox: Sandbox) -> AsyncIterator[Sandbox]:
+    await sandbox.start()
+    try:
+        yield sandbox
+    finally:
+        await sandbox.close()
+
+
+@asynccontextmanager
+async def served() -> AsyncIterator[Sandbox]:
+    """A client of a real service on a real port."""
+    app = create_app(ProcessSandbox(acknowledged=True, slots=2), KEY)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=10))
+    listener = socket.create_server(("127.0.0.1", 0))
+    serving = asyncio.create_task(server.serve([listener]))
+    # The listener takes connections from the start; the first question waits for the app.
+    client = HttpSandbox([f"http://127.0.0.1:{listener.getsockname()[1]}"], KEY)
+    async with asyncio.timeout(60):
+        while not (await ready(client)):
+            assert not serving.done()
+    try:
+        yield client
+    finally:
+        await client.close()
+        server.should_exit = True
+        await serving
+        listener.close()
+
+
+async def ready(client: HttpSandbox) -> bool:
+    try:
+        await client.start()
+    except SandboxUnavailable:
+        return False
+    return True
+
+
+@pytest.fixture(scope="session", params=["process", pytest.param("docker", marks=pytest.mark.docker), "http"])
 async def sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
-    if request.param == "docker":
-        if reason := engine_reason():
-            pytest.skip(reason)
-        opened: Sandbox = DockerSandbox(slots=2)
+    if request.param == "http":
+        async with served() as opened:
+            yield opened
+        return
+    if request.param == "process":
+        local: Sandbox = ProcessSandbox(acknowledged=True, slots=2)
+    elif reason := engine_reason():
+        pytest.skip(reason)
     else:
-        opened = ProcessSandbox(acknowledged=True, slots=2)
-    await opened.start()
-    yield opened
-    await opened.close()
+        local = DockerSandbox(slots=2)
+    async with started(local) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")
