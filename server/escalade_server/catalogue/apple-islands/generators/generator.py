@@ -2,7 +2,8 @@ import random
 
 
 def generate_testcase(params):
-    n, m = params["n"], params["m"]
+    n = params["n"]
+    m = min(params["m"], n * (n - 1) // 2)
     apples = [random.randint(1, 9 if n < 8 else 50) for _ in range(n)]
     pairs = set()
     while len(pairs) < m:

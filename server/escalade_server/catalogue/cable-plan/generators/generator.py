@@ -3,7 +3,7 @@ import random
 
 def generate_testcase(params):
     n, m = params["n"], params["m"]
-    m = min(m, n * (n - 1) // 2)
+    m = max(n - 1, min(m, n * (n - 1) // 2))
     pairs = {(random.randint(1, farm - 1), farm) for farm in range(2, n + 1)}
     while len(pairs) < m:
         pairs.add(tuple(sorted(random.sample(range(1, n + 1), 2))))

@@ -2,7 +2,8 @@ import random
 
 
 def generate_testcase(params):
-    n, side = params["n"], params["side"]
+    side = params["side"]
+    n = min(params["n"], (side + 1) ** 2)
     while True:
         places = set()
         while len(places) < n:

@@ -3,7 +3,8 @@ import random
 
 def generate_testcase(params):
     n, m = params["n"], params["m"]
-    while True:
+    longest = set()
+    for _ in range(50):
         at = random.randint(1, n)
         used = set()
         while len(used) < m:
@@ -13,9 +14,12 @@ def generate_testcase(params):
             following = random.choice(ends)
             used.add((min(at, following), max(at, following)))
             at = following
-        if len(used) == m:
+        longest = max(longest, used, key=len)
+        if len(longest) == m:
             break
-    streets = [random.sample(street, 2) for street in sorted(used)]
+    # With few crossings, walks may get stuck before they have m streets.
+    m = len(longest)
+    streets = [random.sample(street, 2) for street in sorted(longest)]
     random.shuffle(streets)
     lines = "".join(f"{a} {b}\n" for a, b in streets)
     return f"{n} {m}\n{lines}", {"n": n, "m": m, "streets": streets}

@@ -14,12 +14,13 @@ def generate_testcase(params):
             pairs.add((other, scout))
         across = [(a, b) for a in tent for b in tent if a < b and tent[a] != tent[b] and (a, b) not in pairs]
         inside = [(a, b) for a in tent for b in tent if a < b and tent[a] == tent[b]]
-        more = m - len(pairs)
-        if more - (not peaceful) > len(across) or not (peaceful or inside):
+        if not across or not inside:
             continue
+        more = max(1, min(m - len(pairs), len(across)))
         pairs.update(random.sample(across, more if peaceful else more - 1))
         if not peaceful:
             pairs.add(random.choice(inside))
+        m = len(pairs)
         break
     names = list(range(1, n + 1))
     random.shuffle(names)
