@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, TypeVar, get_args
 
 import typer
 
 from escalade.types import Scope
 from escalade_server.commands.running import fail, load_settings, run
-from escalade_server.storage import credentials, keys, migrations
-from escalade_server.storage.clock import now
-from escalade_server.storage.sessions import AsyncSession, Database
+
+if TYPE_CHECKING:
+    from escalade_server.storage.sessions import AsyncSession
 
 app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 Returned = TypeVar("Returned")
@@ -23,6 +23,8 @@ def create(
     name: Annotated[str, typer.Option(help="For people, to tell keys apart.")] = "made by hand",
 ) -> None:
     """Make a key and print its secret, which is shown this once."""
+    from escalade_server.storage import credentials
+
     for one in scope:
         if one not in get_args(Scope):
             fail(f"--scope {one}: choose from {', '.join(get_args(Scope))}")
@@ -39,6 +41,7 @@ def create(
 @app.command("list")
 def list_keys() -> None:
     """List all keys, without their secrets."""
+    from escalade_server.storage import keys
 
     async def work(session: AsyncSession) -> list[str]:
         rows = await keys.list_all(session, after=None, limit=10_000)
@@ -55,6 +58,8 @@ def list_keys() -> None:
 @app.command("revoke")
 def revoke(key_id: Annotated[str, typer.Argument(help="As `escalade key list` shows it.")]) -> None:
     """Put a key out of force at once."""
+    from escalade_server.storage import keys
+    from escalade_server.storage.clock import now
 
     async def work(session: AsyncSession) -> bool:
         if await keys.get(session, key_id) is None:
@@ -68,6 +73,9 @@ def revoke(key_id: Annotated[str, typer.Argument(help="As `escalade key list` sh
 
 
 def _in_transaction(work: Callable[[AsyncSession], Awaitable[Returned]]) -> Returned:
+    from escalade_server.storage import migrations
+    from escalade_server.storage.sessions import Database
+
     settings = load_settings()
 
     async def whole() -> Returned:

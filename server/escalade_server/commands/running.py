@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import typer
-from pydantic import ValidationError
 
 from escalade_sandbox.types import SandboxError
 from escalade_server.errors import EscaladeError
-from escalade_server.settings import Settings
+
+if TYPE_CHECKING:
+    from escalade_server.settings import Settings
 
 Returned = TypeVar("Returned")
 
@@ -24,6 +25,10 @@ def fail(message: str) -> NoReturn:
 
 def load_settings(**changes: Any) -> Settings:
     """The settings of the environment, with those given on the command line."""
+    from pydantic import ValidationError
+
+    from escalade_server.settings import Settings
+
     try:
         settings = Settings(**{name: value for name, value in changes.items() if value is not None})
         _ = settings.database
