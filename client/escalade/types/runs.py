@@ -15,8 +15,8 @@ from escalade.types.scores import Outcome, Verdict
 class CurriculumSettings(Request):
     """Which policy a run follows, with its constants."""
 
-    policy: str = Field(default="scaler", max_length=40)
-    """See CURRICULUM: `scaler`, and others as the server lists them."""
+    policy: str = Field(default="bayes", max_length=40)
+    """`bayes`, `scaler` (the paper's), `staircase`, `rlve`, `adarft`, `learnability`, `fixed` or `uniform`."""
     constants: dict[str, float] = {}
     """Constants to change from their defaults, by name."""
 
