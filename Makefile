@@ -30,7 +30,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(READY) ## the product in a minute: server, environments, a learner that gets better
-	@$(BIN)/python -m escalade_server.demo
+	@$(BIN)/python -m escalade.demo
 
 test: lint ## lint, then every test; the end says what was skipped and why
 	@$(BIN)/python -m pytest $(PYTEST)

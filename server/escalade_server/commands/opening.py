@@ -30,6 +30,8 @@ def sandbox_of(settings: Settings) -> Sandbox:
         key=settings.sandbox_key.get_secret_value() if settings.sandbox_key else None,
         # Asking for it by name is the acknowledgement.
         acknowledged=settings.sandbox == "process",
+        # So that a restart compiles nothing again.
+        cache_folder=settings.data / "programs",
     )
 
 
