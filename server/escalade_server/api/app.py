@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from prometheus_client import CollectorRegistry
 
 from escalade.types import Problem
-from escalade_server.api import environments, failures, imports, keys, operations, runs, scores
+from escalade_server.api import dialects, environments, failures, imports, keys, operations, runs, scores
 from escalade_server.api.middleware import Envelope
 from escalade_server.api.services import Services
 
@@ -44,6 +44,7 @@ def create_app(opener: Opener, *, max_body_bytes: int) -> FastAPI:
         native.include_router(router)
     app.include_router(native)
     app.include_router(operations.router)
+    app.include_router(dialects.router)
     app.add_middleware(Envelope, max_body_bytes=max_body_bytes, registry=registry)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
@@ -53,7 +54,9 @@ def _openapi(app: FastAPI) -> dict[str, object]:
     """The OpenAPI document, with the problem document that every error is."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        components = document.setdefault("components", {})
+        components.setdefault("securitySchemes", {})["HTTPBasic"] = {"type": "http", "scheme": "basic"}
+        schemas = components.setdefault("schemas", {})
         schemas["Problem"] = Problem.model_json_schema()
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)

@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from escalade_sandbox.backends import open_sandbox
-
-from escalade_sandbox.types import Sandbox
+from escalade_sandbox.types import Sandbox, SandboxUnavailable
 from escalade_server.api.services import Services, open_services
 from escalade_server.problems import service as problems
 from escalade_server.problems.builtin import load_catalogue
@@ -20,7 +19,13 @@ log = logging.getLogger(__name__)
 
 
 def sandbox_of(settings: Settings) -> Sandbox:
-    """The sandbox that the settings name, not started."""
+    """The sandbox that the settings name, not started.
+
+    Raises:
+        SandboxUnavailable: The settings are not enough for it.
+    """
+    if settings.backend == "http" and not (settings.sandbox_url and settings.sandbox_key):
+        raise SandboxUnavailable("the http sandbox needs ESCALADE_SANDBOX_URL and ESCALADE_SANDBOX_KEY")
     return open_sandbox(
         settings.backend,
         slots=settings.sandbox_slots,

@@ -1,0 +1,62 @@
+"""Routes of other people's protocols. Their clients often cannot set headers, so a key may be a URL's password."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+
+from escalade_server.api.deps import ServicesDep
+from escalade_server.api.failures import RESPONSES
+from escalade_server.dialects import sandbox_fusion
+from escalade_server.dialects.sandbox_fusion import RunCodeRequest, RunCodeResponse
+from escalade_server.errors import ScopeMissing, Unauthenticated
+from escalade_server.storage import credentials
+from escalade_server.storage.clock import new_id
+from escalade_server.storage.credentials import Principal
+
+router = APIRouter(tags=["dialects"], responses=RESPONSES)
+_SECURITY: list[dict[str, list[str]]] = [{"HTTPBearer": []}, {"HTTPBasic": []}]
+
+
+def secret_in(authorization: str | None) -> str | None:
+    """The key in an Authorization header: a bearer token, or the password of Basic authentication."""
+    scheme, _, rest = (authorization or "").partition(" ")
+    if scheme.lower() == "bearer":
+        return rest.strip() or None
+    if scheme.lower() != "basic":
+        return None
+    try:
+        _, colon, password = base64.b64decode(rest, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return password if colon else None
+
+
+async def executor(request: Request, services: ServicesDep) -> Principal:
+    """Whose key came with the request.
+
+    Raises:
+        Unauthenticated: None, or one that is not in force.
+        ScopeMissing: It lacks the scope `execute`.
+    """
+    secret = secret_in(request.headers.get("authorization"))
+    if secret is None:
+        raise Unauthenticated("Send the key as a bearer token, or as the password in the URL: http://x:KEY@host/.")
+    async with services.database.read() as session:
+        principal = await credentials.authenticate(session, secret)
+    if principal is None:
+        raise Unauthenticated("This key is not known here, or it was revoked.")
+    if not principal.may("execute"):
+        raise ScopeMissing("This needs a key with the scope execute.")
+    return principal
+
+
+@router.post("/run_code", openapi_extra={"x-required-scopes": ["execute"], "security": _SECURITY})
+async def run_code(
+    caller: Annotated[Principal, Depends(executor)], body: RunCodeRequest, services: ServicesDep
+) -> RunCodeResponse:
+    """SandboxFusion's protocol: run one program, python or cpp."""
+    return await sandbox_fusion.run_code(services.sandbox, request=body, owner=caller.key_id, domain=new_id("code"))
