@@ -39,7 +39,7 @@ from escalade_server.problems.definition import (
 )
 from escalade_server.problems.formats.package_files import PackageError, PackageFiles, list_package
 
-__all__ = ["MAX_LEVELS", "PackageError", "parse_package", "parse_packages"]
+__all__ = ["MAX_LEVELS", "PackageError", "parse_files", "parse_package", "parse_packages"]
 
 MAX_LEVELS = 30
 MAX_PACKAGES = 10_000
@@ -122,7 +122,15 @@ def parse_package(folder: Path, *, source: str) -> Entry:
     Raises:
         PackageError: Something is missing, malformed, unsafe or beyond the limits.
     """
-    files = list_package(folder)
+    return parse_files(list_package(folder), source=source)
+
+
+def parse_files(files: PackageFiles, *, source: str) -> Entry:
+    """Parse one package whose files are listed already, wherever they lie.
+
+    Raises:
+        PackageError: As `parse_package`.
+    """
     if slug_of(files.entry) != files.entry:
         raise PackageError(files.entry, ".", f"rename the folder to a slug such as `{slug_of(files.entry)}`")
     problem = _problem_settings(files)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,16 @@ MAX_NESTING = 20
 
 _FILE_NAME = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,254}")
 _IGNORED_FOLDERS = frozenset({"__pycache__"})
+# PyYAML's constructors answer a tag on a value that it does not fit (`!!int ""`) with whatever went wrong.
+_YAML_FAULTS = (
+    yaml.YAMLError,
+    RecursionError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
 
 
 class PackageError(ValueError):
@@ -90,15 +101,29 @@ class PackageFiles:
             PackageError: As `text`, or the YAML is malformed, too deep, no mapping, or has an alias or a repeated key.
         """
         try:
-            document = yaml.load(self.text(path), _plain_loader())
-        except (yaml.YAMLError, RecursionError, ValueError) as error:
-            if isinstance(error, PackageError):
-                raise
-            line = " ".join(str(error).split())[:300]
-            raise PackageError(self.entry, path, f"not readable as YAML: {line}") from None
-        if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
-            raise PackageError(self.entry, path, "must be a mapping with text keys, `key: value` on each line")
-        return document
+            return load_mapping(self.text(path))
+        except YamlFault as fault:
+            raise PackageError(self.entry, path, str(fault)) from None
+
+
+class YamlFault(Exception):
+    """A YAML text that cannot be used; the message says why."""
+
+
+def load_mapping(text: str) -> dict[str, Any]:
+    """Read one YAML document that holds a mapping with text keys.
+
+    Raises:
+        YamlFault: The YAML is malformed, too deep, no mapping, or has an alias or a repeated key.
+    """
+    try:
+        document = yaml.load(text, _plain_loader())
+    except _YAML_FAULTS as error:
+        line = " ".join(str(error).split())[:300]
+        raise YamlFault(f"not readable as YAML: {line}") from None
+    if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
+        raise YamlFault("must be a mapping with text keys, `key: value` on each line")
+    return document
 
 
 def list_package(folder: Path) -> PackageFiles:
@@ -160,8 +185,8 @@ def _plain_loader() -> type[yaml.SafeLoader]:
             return node
 
         def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-            names = [key.value for key, _ in node.value]
-            repeated = {str(name) for name in names if names.count(name) > 1}
+            counts = Counter(str(key.value) for key, _ in node.value)
+            repeated = {name for name, count in counts.items() if count > 1}
             if repeated:
                 raise yaml.YAMLError(f"key given twice: {', '.join(sorted(repeated))}")
             return super().construct_mapping(node, deep)
