@@ -1,5 +1,5 @@
 def check(input, answer, reference):
-    tune = answer.strip().strip("[]\"'`. ")
+    tune = answer.strip().strip("[]()\"'`. ")
     if len(tune) != len(reference.strip()):
         return False
     for word in input.split():

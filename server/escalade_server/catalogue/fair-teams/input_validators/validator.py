@@ -19,6 +19,6 @@ if __name__ == "__main__":
 
     try:
         valid = is_valid(sys.stdin.read())
-    except ValueError:
+    except (ValueError, IndexError):
         valid = False
     sys.exit(42 if valid else 43)
