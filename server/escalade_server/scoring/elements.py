@@ -19,8 +19,8 @@ from escalade_server.scoring.text import folded
 DEFAULT_TOLERANCE = 1e-6
 """Absolute or relative, for reals without a declared tolerance."""
 
-_RATIO = re.compile(r"([+-]?[0-9]{1,1000})/([0-9]{1,1000})")
-_NOT_A_NUMBER = re.compile(r"[+-]?nan(?:\([a-z0-9]*+\))?|-?1\.#(?:ind|qnan|inf).*+", re.IGNORECASE | re.ASCII)
+_RATIO = re.compile(r"([+-]?[0-9]{1,1000}+)/([0-9]{1,1000}+)")
+_NOT_A_NUMBER = re.compile(r"[+-]?nan(?:\([a-z0-9]*+\))?+|-?1\.#(?:ind|qnan|inf).*+", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

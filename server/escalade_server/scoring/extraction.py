@@ -7,12 +7,12 @@ regular expressions used cannot backtrack. What is found is a part of the text, 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-_BOX = re.compile(r"(?:\\|\x01\x01)(?:boxed|fbox)[ \t\r\n]*+\{")
 _FINAL = re.compile(r"final answer", re.IGNORECASE | re.ASCII)
 _FENCE = re.compile(r"(`{3,}+|~{3,}+)([^\n]*+)")
 _MAX_FENCES = 20_000
@@ -84,13 +84,13 @@ def extract_program(completion: str, languages: Sequence[str] = (), *, think: bo
     A text with more than 20,000 fences has no program: no honest one comes near, and each costs a step.
     """
     offset = _after_thought(completion) if think else 0
-    if offset is None or completion.count("```") + completion.count("~~~") > _MAX_FENCES:
+    if offset is None or _fences(completion) > _MAX_FENCES:
         return NOTHING
     wanted = {language.lower() for language in languages}
     named: tuple[int, int, str] | None = None
     nameless: tuple[int, int, str] | None = None
     opener, opener_name, body = "", "", 0
-    for fence in _FENCE.finditer(completion, offset):
+    for fence in _fence_lines(completion, offset):
         marks, line_start = fence[1], completion.rfind("\n", offset, fence.start()) + 1
         if completion[max(line_start, offset) : fence.start()].strip(_LINE_SPACE):
             continue  # not at the start of its line
@@ -112,6 +112,26 @@ def extract_program(completion: str, languages: Sequence[str] = (), *, think: bo
         return NOTHING
     start, end, name = chosen
     return Extraction(completion[start:end], "fenced", start, language=name or None)
+
+
+def _fence_lines(text: str, offset: int) -> Iterator[re.Match[str]]:
+    """Each run of fence marks that is the first on its line, with the rest of the line."""
+    ticks, tildes = text.find("```", offset), text.find("~~~", offset)
+    while ticks >= 0 or tildes >= 0:
+        fence = _FENCE.match(text, ticks if tildes < 0 or 0 <= ticks < tildes else tildes)
+        if fence is None:
+            return
+        yield fence
+        if 0 <= ticks < fence.end():
+            ticks = text.find("```", fence.end())
+        if 0 <= tildes < fence.end():
+            tildes = text.find("~~~", fence.end())
+
+
+def _fences(text: str) -> int:
+    """At least the number of fences; counting single marks is quick, and enough for most texts."""
+    most = text.count("`") + text.count("~")
+    return most if most <= _MAX_FENCES else text.count("```") + text.count("~~~")
 
 
 def _found(completion: str, span: tuple[int, int], form: str, boxes: int) -> Extraction:
@@ -138,27 +158,49 @@ def _last_box(completion: str, offset: int) -> tuple[tuple[int, int] | None, int
     base = max(offset, first - 3)
     # Same length as the text, with what a backslash escapes blanked out.
     plain = completion[base:].replace("\\\\", "\x01\x01").replace("\\{", "\x01\x01").replace("\\}", "\x01\x01")
-    openings = [match.end() - 1 for match in _BOX.finditer(plain)]
-    if not openings:
-        return None, 0
     letters = np.frombuffer(plain.encode("latin-1", "replace"), dtype=np.uint8)  # one byte per character
-    braces = np.flatnonzero((letters == ord("{")) | (letters == ord("}")))
-    steps = np.where(letters[braces] == ord("{"), np.int32(1), np.int32(-1))
-    height = np.cumsum(steps, dtype=np.int32)
-    height -= np.minimum(np.minimum.accumulate(height), 0)  # a stray closing brace leaves the depth at 0
-    boxes = np.searchsorted(braces, np.array(openings))  # index of each box's brace among the braces
-    lowest_after = np.minimum.accumulate(height[::-1])[::-1]
+    openings = _box_braces(letters)
+    if openings.size == 0:
+        return None, 0
+    base, letters, openings = base + int(openings[0]), letters[openings[0] :], openings - openings[0]
+    is_brace = (letters == ord("{")) | (letters == ord("}"))
+    braces = np.flatnonzero(is_brace)
+    height = np.cumsum((letters[is_brace] == ord("{")) * np.int8(2) - np.int8(1), dtype=np.int32)
+    if height.min() < 0:
+        height -= np.minimum(np.minimum.accumulate(height), 0)  # a stray closing brace leaves the depth at 0
+    boxes = np.searchsorted(braces, openings)  # index of each box's brace among the braces
     depth = height[boxes]
-    closed = boxes[lowest_after[boxes] < depth]
+    lowest = np.minimum.reduceat(height, boxes)  # from each box until the next one
+    closed = np.flatnonzero(np.minimum.accumulate(lowest[::-1])[::-1] < depth)
     if closed.size == 0:
         return None, 0
     # Of the closed boxes, the one that closes last is the outermost around the one that opens last.
     last = int(closed[-1])
-    lowest_until = np.minimum.accumulate(height[: last + 1][::-1])[::-1]
-    around = closed[lowest_until[closed] >= height[closed]]
-    box = int(around[0])
+    lowest[last] = depth[last]
+    lowest_until_last = np.minimum.accumulate(lowest[: last + 1][::-1])[::-1]
+    outermost = int(closed[np.argmax(lowest_until_last[closed] >= depth[closed])])
+    box = int(boxes[outermost])
     end = box + int(np.argmax(height[box:] < height[box]))
     return (base + int(braces[box]) + 1, base + int(braces[end])), int(closed.size)
+
+
+def _box_braces(letters: npt.NDArray[np.uint8]) -> npt.NDArray[np.intp]:
+    r"""Offsets of the braces after `\boxed` or `\fbox`; space between is allowed, as LaTeX does."""
+    found = []
+    for name in (b"\\boxed", b"\x01boxed", b"\\fbox", b"\x01fbox"):
+        starts = letters.size - len(name)  # a brace has to follow
+        if starts > 0:
+            here = letters[:starts] == name[0]
+            for place, letter in enumerate(name):
+                here &= letters[place : place + starts] == letter
+            found.append(np.flatnonzero(here) + len(name))
+    after: npt.NDArray[np.intp] = np.sort(np.concatenate(found)) if found else np.zeros(0, dtype=np.intp)
+    space = (letters == ord(" ")) | ((letters >= ord("\t")) & (letters <= ord("\r")))
+    if space[after].any():
+        solid = np.append(np.flatnonzero(~space), letters.size - 1)
+        after = solid[np.searchsorted(solid[:-1], after)]
+    after = after[letters[after] == ord("{")]
+    return after
 
 
 def _last_tag(completion: str, offset: int) -> tuple[int, int] | None:

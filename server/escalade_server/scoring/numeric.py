@@ -20,7 +20,7 @@ MAX_EXPONENT_DIGITS = 12
 
 PRECISE = decimal.Context(prec=60, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN, traps=[])
 _NEGLIGIBLE = decimal.Decimal("1e-40")
-_PLAIN = re.compile(r"([+-]?)([0-9]*+)(?:(\.)([0-9]*+))?(?:[eE]([+-]?[0-9]++))?")
+_PLAIN = re.compile(r"([+-]?+)([0-9]*+)(?:(\.)([0-9]*+))?+(?:[eE]([+-]?+[0-9]++))?+")
 
 
 class TooLarge(ValueError):

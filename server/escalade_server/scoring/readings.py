@@ -1,4 +1,4 @@
-r"""Reading lists, tables and edges as people and models write them, and the outputs of programs.
+r"""Reading lists, tables and edges as people and models write them.
 
 Guarantee: pure, total and linear in the text. A comma always separates; where elements could be grouped in two ways
 (`1 2, 3`, `[1,234, 5,678]`) the text is refused. Layout becomes nested groups of atoms, nothing is evaluated.
@@ -14,6 +14,8 @@ from escalade_server.scoring.expressions import Unreadable
 from escalade_server.scoring.text import mathematical, plain_words, unwrapped, without_spacing
 
 MAX_DEPTH = 6
+MAX_ELEMENTS = 2_000_000
+"""More than a text of the size allowed can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Group:
 _BEGIN = re.compile(r"\\begin\{(?:[bpvBV]?matrix\*?|smallmatrix|array|aligned|cases|gathered)\}(?:\{[lcr|]*+\})?+")
 _END = re.compile(r"\\end\{[A-Za-z]*+\*?\}")
 _LAYOUT = re.compile(
-    r"(?P<keep>\\\\)|(?P<brace>\\[{}])|(?P<space>\\[ ,;:!]|[~$]|\\q?quad(?![A-Za-z]))|(?P<arrow>->"
+    r"(?P<keep>\\\\)|(?P<brace>\\[{}])|(?P<space>\\[ ,;:!]|\\q?quad(?![A-Za-z]))|(?P<arrow>->"
     r"|\\(?:to|rightarrow|longrightarrow|Rightarrow|mapsto)(?![A-Za-z]))"
     r"|\\(?P<bracket>lbrace|rbrace|lbrack|rbrack|langle|rangle)(?![A-Za-z])"
 )
@@ -83,15 +85,17 @@ _TIGHT = re.compile(r",(?![ \t\r\n])")
 _ARRAY_CALL = re.compile(r"(?:np\.|numpy\.)?+(?:array|list|tuple|set|Counter)(?=\()")
 
 
-def read_group(text: str, keep: str = "") -> Group:
+def read_group(text: str, keep: str = "", limit: int = MAX_ELEMENTS) -> Group:
     """Read a list, a table or a nesting of them; one bare element is a group of one.
 
     Args:
         text: An answer, or a program's output.
         keep: Marks that are no decoration, because the elements are made of them.
+        limit: Most elements and brackets to read.
 
     Raises:
-        Unreadable: Brackets do not match, separators are mixed, or characters have no plain meaning.
+        Unreadable: Brackets do not match, separators are mixed, characters have no plain meaning, or there are more
+            elements than the limit.
     """
     plain = mathematical(text)
     if plain is None:
@@ -106,10 +110,10 @@ def read_group(text: str, keep: str = "") -> Group:
         raise Unreadable("a thin space that may group digits")
     if tight and ", " in plain and len(_THOUSANDS.findall(plain)) == tight:
         raise Unreadable("commas that may group digits")
-    return _parse(_layout(plain))
+    return _parse(_layout(plain), limit)
 
 
-def read_edges(text: str, *, weighted: bool, directed: bool) -> list[list[str]]:
+def read_edges(text: str, *, weighted: bool, directed: bool, limit: int = MAX_ELEMENTS) -> list[list[str]]:
     """Read edges: pairs (with weights, triples) of vertex names, as lists, lines, or `1-2` and `1 -> 2`.
 
     Raises:
@@ -123,7 +127,7 @@ def read_edges(text: str, *, weighted: bool, directed: bool) -> list[list[str]]:
         if links and directed and any(match[2] in ("-", "--") for match in _LINK.finditer(plain)):
             raise Unreadable("edges without a direction")
         plain = joined
-    group = read_group(plain)
+    group = read_group(plain, limit=limit)
     width = 3 if weighted else 2
     if all(isinstance(item, Atom) for item in group.items) and len(group.items) in (0, width):
         rows = [list(group.atoms())] if group.items else []
@@ -153,7 +157,8 @@ def _layout(text: str) -> str:
     Three control characters, which no answer may hold, stand for the two ends of an environment and for an arrow.
     """
     text = _ARRAY_CALL.sub("", text)
-    if not ("\\" in text or "~" in text or "$" in text or "->" in text):
+    text = text.replace("~", " ").replace("$", " ")
+    if not ("\\" in text or "->" in text):
         return text
     text = _PRODUCT.sub(r"\\\1", text)
     text = _END.sub("\x03", _BEGIN.sub("\x02", text)).replace("\\hline", " ")
@@ -218,14 +223,17 @@ class _Level:
         return Group(tuple(Group(tuple(row), "") for row in self.rows), bracket)
 
 
-def _parse(text: str) -> Group:
+def _parse(text: str, limit: int) -> Group:
     levels = [_Level("")]
-    offset = 0
+    offset = count = 0
     while offset < len(text):
         match = _TOKEN.match(text, offset)
         if match is None:
             raise Unreadable("not a list")
         offset, kind, level = match.end(), match.lastgroup, levels[-1]
+        count += kind not in ("space", "comma", "cell")
+        if count > limit:
+            raise Unreadable("far too many elements")
         if kind == "atom":
             level.add(Atom(plain_words(match[0]) if "\\_" in match[0] else match[0]))
         elif kind == "comma" or kind == "cell":
@@ -251,8 +259,3 @@ def _parse(text: str) -> Group:
     while len(whole.items) == 1 and isinstance(whole.items[0], Group):
         whole = whole.items[0]
     return whole
-
-
-def output_lines(output: str) -> list[list[str]]:
-    """The tokens of each line of a program's output that has any."""
-    return [tokens for line in output.split("\n") if (tokens := line.split())]

@@ -6,7 +6,6 @@ graph, its counts) that the program printed first is optional in the answer, and
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Sequence
 
@@ -25,10 +24,18 @@ from escalade_server.scoring.elements import (
 )
 from escalade_server.scoring.expressions import Undecided, Unreadable, read_number
 from escalade_server.scoring.numeric import Number
-from escalade_server.scoring.readings import Atom, Group, output_lines, read_edges, read_group
+from escalade_server.scoring.outputs import (
+    Row,
+    output_lines,
+    own_marks,
+    reading_limit,
+    rows_of,
+    without_counts,
+    without_dimensions,
+    without_length,
+)
+from escalade_server.scoring.readings import Atom, Group, read_edges, read_group
 from escalade_server.scoring.text import folded
-
-Row = Sequence[str]
 
 MAX_WORKED_OUT = 5_000
 """Most elements of one answer that are expressions; plain literals have no limit."""
@@ -43,7 +50,7 @@ def same_array(spec: AnswerSpec, truth: str, answer: str) -> bool:
     """
     if answer.split() == truth.split():
         return True  # as printed, in whatever alphabet
-    return _same_list(spec, _rows_of(truth), read_group(answer, _marks(truth)), _in_order)
+    return _same_list(spec, rows_of(truth), read_group(answer, own_marks(truth), reading_limit(truth)), _in_order)
 
 
 def same_multiset(spec: AnswerSpec, truth: str, answer: str) -> bool:
@@ -53,10 +60,10 @@ def same_multiset(spec: AnswerSpec, truth: str, answer: str) -> bool:
         Unreadable: The answer is no list of such elements.
         Undecided: An element is beyond the grammar.
     """
-    group = read_group(answer, _marks(truth))
+    group = read_group(answer, own_marks(truth), reading_limit(truth))
     if group.nested():
         raise Unreadable("a nested list")
-    return _same_list(spec, _rows_of(truth), group, _in_any_order)
+    return _same_list(spec, rows_of(truth), group, _in_any_order)
 
 
 def same_permutation(spec: AnswerSpec, truth: str, answer: str) -> bool:
@@ -66,7 +73,7 @@ def same_permutation(spec: AnswerSpec, truth: str, answer: str) -> bool:
         Unreadable: The answer is no permutation, or may be in cycle notation.
         Undecided: An element is beyond the grammar.
     """
-    group = read_group(answer)
+    group = read_group(answer, limit=reading_limit(truth))
     if group.nested() or (group.bracket == "(" and len(group.items) > 1 and "," not in answer):
         raise Unreadable("it may be in cycles")
     rows = group.rows()
@@ -74,7 +81,7 @@ def same_permutation(spec: AnswerSpec, truth: str, answer: str) -> bool:
         places = [cell.text for cell in rows[0]]
         if places == sorted(places, key=lambda place: (len(place), place)):
             group = Group(tuple(rows[1]), "")
-    return _same_list(spec, _rows_of(truth), group, _in_order)
+    return _same_list(spec, rows_of(truth), group, _in_order)
 
 
 def same_matrix(spec: AnswerSpec, truth: str, answer: str) -> bool:
@@ -86,13 +93,13 @@ def same_matrix(spec: AnswerSpec, truth: str, answer: str) -> bool:
     """
     if answer.strip() and output_lines(answer) == output_lines(truth):
         return True  # as printed, in whatever alphabet
-    group, expected = read_group(answer, _marks(truth)), _rows_of(truth)
+    group, expected = read_group(answer, own_marks(truth), reading_limit(truth)), rows_of(truth)
     rows = group.rows() if any(isinstance(item, Group) for item in group.items) else _flat_rows(group, expected)
     if rows is None:
         raise Unreadable("not a matrix")
     tolerant, tolerance = _tolerant(spec, expected), tolerance_of(spec)
     numbers = _Numbers()
-    shapes = [candidate for candidate in (expected, _without_dimensions(expected)) if candidate is not None]
+    shapes = [candidate for candidate in (expected, without_dimensions(expected)) if candidate is not None]
     for candidate in shapes:
         if [len(row) for row in candidate] == [len(row) for row in rows] and all(
             _in_order(spec, row, cells, tolerance, tolerant, numbers)
@@ -110,12 +117,12 @@ def same_graph(spec: AnswerSpec, truth: str, answer: str) -> bool:
         Unreadable: The answer is no list of edges of the declared kind.
         Undecided: A weight is beyond the grammar.
     """
-    given = read_edges(answer, weighted=spec.weighted, directed=spec.directed)
-    expected = _rows_of(truth)
+    given = read_edges(answer, weighted=spec.weighted, directed=spec.directed, limit=reading_limit(truth))
+    expected = rows_of(truth)
     width = 3 if spec.weighted else 2
     tolerant, tolerance = _tolerant(spec, [row[2:] for row in expected]), tolerance_of(spec)
     numbers = _Numbers()
-    for candidate in (expected, _without_counts(expected, width)):
+    for candidate in (expected, without_counts(expected, width)):
         if candidate is None or any(len(row) != width for row in candidate):
             continue
         wanted, found = _edges(spec, candidate), _edges(spec, given)
@@ -134,13 +141,14 @@ def agree_in_order(spec: AnswerSpec, first: str, second: str) -> bool:
     one, other = first.split(), second.split()
     if one == other:
         return not any(not_a_number(token) for token in suspects(first))
-    flat = [[token for row in _rows_of(output) for token in row] for output in (first, second)]
+    flat = [[token for row in rows_of(output) for token in row] for output in (first, second)]
     return _agree_rows(spec, flat[:1], flat[1:])
 
 
 def agree_by_rows(spec: AnswerSpec, first: str, second: str) -> bool:
     """Whether two programs printed the same rows."""
-    return _agree_rows(spec, _rows_of(first), _rows_of(second))
+    rows = [[row for row in rows_of(output) if row] for output in (first, second)]
+    return _agree_rows(spec, rows[0], rows[1])
 
 
 def agree_in_any_order(spec: AnswerSpec, first: str, second: str) -> bool:
@@ -167,7 +175,7 @@ def agree_on_edges(spec: AnswerSpec, first: str, second: str) -> bool:
     body = one[len(heads[0]) :], other[len(heads[1]) :]
     if heads[0] != heads[1] or len(body[0]) != len(body[1]) or any(len(row) != width for rows in body for row in rows):
         return False
-    if not heads[0] and width == 2 and one and other and one[0] != other[0] and _without_counts(one, 2) is not None:
+    if not heads[0] and width == 2 and one and other and one[0] != other[0] and without_counts(one, 2) is not None:
         return False  # the first line may be counts, which do not commute
     wanted, found = _edges(spec, body[0]), _edges(spec, body[1])
     return wanted.keys() == found.keys() and all(
@@ -206,7 +214,7 @@ Match = Callable[[AnswerSpec, Row, Sequence[Atom], Tolerance, bool, _Numbers], b
 def _same_list(spec: AnswerSpec, rows: Sequence[Row], group: Group, match: Match) -> bool:
     atoms = list(group.atoms())
     tolerant, tolerance, numbers = _tolerant(spec, rows), tolerance_of(spec), _Numbers()
-    for candidate in (rows, _without_length(rows)):
+    for candidate in (rows, without_length(rows)):
         if candidate is None or (group.nested() and _shape(group) != [len(row) for row in candidate]):
             continue
         tokens = [token for row in candidate for token in row]
@@ -312,32 +320,6 @@ def _tolerant(spec: AnswerSpec, rows: Sequence[Row]) -> bool:
     return any(("." in token or "e" in token or "E" in token) and element(token).real for row in rows for token in row)
 
 
-def _rows_of(output: str) -> list[list[str]]:
-    """The rows of tokens a program printed, as lines or as a list in brackets."""
-    text = output.strip()
-    if _LISTED.fullmatch(text) and (text[0] in "[({" or _NUMERIC.fullmatch(text.replace(",", " "))):
-        try:
-            group = read_group(output)
-        except Unreadable:
-            return output_lines(output)
-        rows = group.rows() if any(isinstance(item, Group) for item in group.items) else None
-        if rows is None:
-            return [[atom.text for atom in group.atoms()]]
-        return [[atom.text for atom in row] for row in rows]
-    if text == "0" and "\n" in output.lstrip().rstrip(" \t")[1:-1]:
-        return [["0"], []]  # a length of nothing, and its empty line
-    return output_lines(output)
-
-
-def _marks(truth: str) -> str:
-    """What is no decoration in an answer: the marks of elements that are words, such as the rows of a grid."""
-    return "" if _NUMERIC.fullmatch(truth) else truth
-
-
-_LISTED = re.compile(r"[\[({][^\[\](){}]*+[\])}]|[\[({][^,]*+,.*+(?<=[\])}])|[^\[\](){},]*+,[^\[\](){}]*+", re.DOTALL)
-_NUMERIC = re.compile(r"[0-9.eE+/\s-]*+")
-
-
 def _shape(group: Group) -> list[int] | None:
     rows = group.rows()
     return None if rows is None else [len(row) for row in rows]
@@ -348,35 +330,6 @@ def _flat_rows(group: Group, expected: Sequence[Row]) -> list[list[Atom]]:
     if len(expected) > 1 and all(atom.quoted for atom in atoms):
         return [[Atom(word) for word in atom.text.split()] for atom in atoms]  # a string for each row of a grid
     return [[atom] for atom in atoms] if group.column else [atoms]
-
-
-def _whole(token: str) -> int | None:
-    return int(token) if token.isascii() and token.isdigit() and len(token) <= 9 else None
-
-
-def _without_length(rows: Sequence[Row]) -> Sequence[Row] | None:
-    """The rows after a first line that is their number of tokens, or of rows."""
-    if len(rows) < 2 or len(rows[0]) != 1:
-        return None
-    length = _whole(rows[0][0])
-    return rows[1:] if length in (sum(len(row) for row in rows[1:]), len(rows) - 1) else None
-
-
-def _without_dimensions(rows: Sequence[Row]) -> Sequence[Row] | None:
-    """The rows after a first line that is their dimensions, or their number."""
-    if len(rows) < 2 or len(rows[0]) > 2:
-        return None
-    sizes = [_whole(token) for token in rows[0]]
-    if sizes[0] != len(rows) - 1 or (len(sizes) == 2 and any(len(row) != sizes[1] for row in rows[1:])):
-        return None
-    return rows[1:]
-
-
-def _without_counts(rows: Sequence[Row], width: int) -> Sequence[Row] | None:
-    """The rows after a first line `edges` or `vertices edges`."""
-    if not rows or len(rows[0]) > 2 or len(rows[0]) == width == 1 or _whole(rows[0][-1]) != len(rows) - 1:
-        return None
-    return rows[1:]
 
 
 def _edges(spec: AnswerSpec, rows: Sequence[Row]) -> dict[tuple[str, ...], list[str]]:

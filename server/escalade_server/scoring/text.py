@@ -56,6 +56,7 @@ _UNESCAPED = (
 )
 _PAIRS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("``", "``"), ("`", "`"), ("*", "*"))
 _ROUNDS = 8
+_MAX_BRACES = 50_000
 
 
 def mathematical(text: str) -> str | None:
@@ -128,7 +129,7 @@ def _inner(text: str, keep: str) -> str:
             inside = text[len(opening) : -len(closing)]
             if opening not in inside and opening[0] not in keep:
                 return inside
-    if text.endswith("}"):
+    if text.endswith("}") and text.count("{") <= _MAX_BRACES:
         wrapper = _WRAPPERS.match(text)
         if (
             wrapper
