@@ -10,16 +10,17 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from escalade_server.curriculum import belief
-from escalade_server.curriculum.arrays import Floats, Integers, freeze, generator, pack, unpack
-from escalade_server.curriculum.batch import Batch, load_batch
+from escalade_server.curriculum.arrays import Floats, Integers, freeze, generator
+from escalade_server.curriculum.bayes_state import CONSTANTS, NAME, State, own_prior
+from escalade_server.curriculum.bayes_state import dump as dump
+from escalade_server.curriculum.bayes_state import load as load
 from escalade_server.curriculum.constants import (
-    Constant,
     check_environment,
     check_ladders,
     check_pool,
@@ -28,99 +29,16 @@ from escalade_server.curriculum.constants import (
     resolve,
 )
 from escalade_server.curriculum.types import BatchQuery, ClosedGroup, ControllerView, PoolEntry, Proposal
-from escalade_server.curriculum.visits import (
-    Ledger,
-    close_each,
-    dump_ledger,
-    expect,
-    forget,
-    load_ledger,
-    moves_controller,
-)
+from escalade_server.curriculum.visits import close_each, expect, forget, moves_controller
 
-CONSTANTS = {
-    "instance_noise": Constant(0.5, 0.0, 10.0),
-    "stray": Constant(0.01, 0.0, 0.5),
-    "prior_mean": Constant(8.0, -8.0, 37.75),
-    "prior_deviation": Constant(8.0, 0.1, 1000.0),
-    "prior_broken": Constant(0.05, 0.0, 0.45),
-    "prior_trivial": Constant(0.03, 0.0, 0.45),
-    "prior_guessable": Constant(0.12, 0.0, 1.0),
-    "exploration": Constant(0.3, 0.0, 100.0),
-    "wear": Constant(20.0, 0.01, 1e9),
-    "wear_per_group": Constant(0.15, 0.0, 100.0),
-    "copy_cost": Constant(1.5, 0.0, 100.0),
-    "copy_space": Constant(4.0, 1.0, 1000.0),
-    "visit_shift": Constant(0.05, -1.0, 1.0),
-    "visit_variance": Constant(0.15, 0.0, 50.0),
-    "tick_variance": Constant(0.06, 0.0, 50.0),
-    "leak": Constant(0.005, 0.0, 1.0),
-    "pool_weight": Constant(20.0, 0.001, 1e9),
-    "drift_gain": Constant(0.2, 0.0, 10.0),
-    "drift_weight": Constant(5.0, 0.001, 1e9),
-    "drift_cap": Constant(0.08, 0.0, 1.0),
-    "drift_information": Constant(0.05, 0.0, 1.0),
-    "progress_gain": Constant(2.0, 0.0, 100.0),
-    "progress_low": Constant(0.3, 0.001, 1.0),
-    "progress_high": Constant(3.0, 1.0, 1000.0),
-    "progress_weight": Constant(4.0, 0.0, 1e9),
-    "suspect_value": Constant(0.08, 0.0, 1.0),
-    "suspect_visits": Constant(3, 1, 1e9, whole=True),
-}
 ORIGIN_VISITS = 3
 """Visits after which an environment's starting point is noted."""
 RATED_VISITS = 4
 """Visits from which on its rate of learning counts."""
 LEAST_VALUE = 1e-4
 
-name: str = "bayes"
+name: str = NAME
 constants: Mapping[str, float] = defaults(CONSTANTS)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class State:
-    """The whole curriculum of a run. Arrays are read-only and run over environments."""
-
-    constants: Mapping[str, float]
-    tops: tuple[int, ...]
-    rows: tuple[Floats, ...]
-    """Beliefs. Those never visited all hold the array `unvisited` itself."""
-    unvisited: Floats
-    visits: Integers
-    """Groups that counted."""
-    wear: Floats
-    """v: what was learned from it so far, in groups of full variance."""
-    origin: Floats
-    """m0, in grid levels; NaN before the third visit."""
-    centre: Floats
-    """E[m], in grid levels."""
-    level: Integers
-    """Level of greatest expected utility."""
-    value: Floats
-    """That utility, 0 to 1."""
-    accuracy: Floats
-    """Of the last group; NaN before the first."""
-    surprise: float = 0.0
-    """R: accuracy above expectation since the last tick, in groups."""
-    information: float = 0.0
-    """Isum: expected variance of those groups."""
-    retired: frozenset[int] = frozenset()
-    batch: Batch = field(default_factory=Batch)
-    ledger: Ledger = field(default_factory=dict)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, State) and dump(self) == dump(other)
-
-
-def own_prior(settings: Mapping[str, float]) -> Floats:
-    """The belief before any evidence from the run."""
-    return belief.prior(
-        settings["prior_mean"],
-        settings["prior_deviation"],
-        settings["prior_broken"],
-        settings["prior_trivial"],
-        settings["prior_guessable"],
-    )
 
 
 def start(pool: Sequence[PoolEntry], size: int, constants: Mapping[str, float]) -> State:
@@ -185,10 +103,10 @@ def progress(state: State) -> Floats:
     return factors
 
 
-def worth(state: State) -> Floats:
-    """What a group of each environment is worth, in log units."""
+def worth(state: State, factors: Floats) -> Floats:
+    """What a group of each environment is worth, in log units, given the factors of `progress`."""
     wear = 1.0 + state.wear / state.constants["wear"]
-    logs: Floats = np.log(np.maximum(state.value, LEAST_VALUE) * progress(state) / wear)
+    logs: Floats = np.log(np.maximum(state.value, LEAST_VALUE) * factors / wear)
     return logs
 
 
@@ -209,7 +127,7 @@ def propose(state: State, query: BatchQuery, rng: random.Random) -> tuple[list[P
     while np.maximum(copies - taken, 0).sum() < query.groups:
         copies += 1
     copy = np.arange(copies)[:, None]
-    scores = worth(state)[live] - settings["copy_cost"] * np.log1p(copy)
+    scores = worth(state, progress(state))[live] - settings["copy_cost"] * np.log1p(copy)
     scores = scores + settings["exploration"] * generator(rng).gumbel(size=scores.shape)
     scores[copy < taken] = -np.inf
     best = np.argsort(-scores, axis=None, kind="stable")[: query.groups]
@@ -344,6 +262,7 @@ def view(state: State, environment: int) -> ControllerView:
     value = float(state.value[environment])
     accuracy = float(state.accuracy[environment])
     live = environment not in state.retired
+    factors = progress(state)
     return ControllerView(
         level=float(level),
         visits=seen,
@@ -357,52 +276,9 @@ def view(state: State, environment: int) -> ControllerView:
             "broken": float(row[belief.BROKEN]),
             "trivial": float(row[belief.TRIVIAL]),
             "value": value,
-            "worth": float(worth(state)[environment]),
-            "progress": float(progress(state)[environment]),
+            "worth": float(worth(state, factors)[environment]),
+            "progress": float(factors[environment]),
             "wear": float(state.wear[environment]),
             "suspect": seen >= settings["suspect_visits"] and value < settings["suspect_value"],
         },
-    )
-
-
-ARRAYS = ("visits", "wear", "origin", "centre", "level", "value", "accuracy")
-
-
-def dump(state: State) -> dict[str, Any]:
-    """The state as JSON values: about 5 kB per visited environment."""
-    seen = np.flatnonzero(state.visits)
-    beliefs = np.stack([state.rows[e] for e in seen]) if len(seen) else np.empty((0, belief.STATES))
-    return {
-        "policy": name,
-        "constants": dict(state.constants),
-        "tops": list(state.tops),
-        "beliefs": pack(beliefs),
-        "unvisited": pack(state.unvisited),
-        **{array: pack(getattr(state, array)) for array in ARRAYS},
-        "surprise": state.surprise,
-        "information": state.information,
-        "retired": sorted(state.retired),
-        "batch": state.batch.dump(),
-        "ledger": dump_ledger(state.ledger),
-    }
-
-
-def load(document: Mapping[str, Any]) -> State:
-    """The state that `dump` wrote."""
-    arrays = {array: unpack(document[array]) for array in ARRAYS}
-    unvisited = unpack(document["unvisited"])
-    rows = [unvisited] * len(document["tops"])
-    for e, row in zip(np.flatnonzero(arrays["visits"]).tolist(), unpack(document["beliefs"]), strict=True):
-        rows[e] = freeze(row)
-    return State(
-        constants=dict(document["constants"]),
-        tops=tuple(document["tops"]),
-        rows=tuple(rows),
-        unvisited=unvisited,
-        **arrays,
-        surprise=document["surprise"],
-        information=document["information"],
-        retired=frozenset(document["retired"]),
-        batch=load_batch(document["batch"]),
-        ledger=load_ledger(document["ledger"]),
     )
