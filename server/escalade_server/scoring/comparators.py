@@ -32,6 +32,7 @@ class Comparison:
     """Why it was refused, for the operator; never the truth."""
 
 
+_QUOTES = (('"', '"'), ("'", "'"), ("“", "”"), ("‘", "’"), ("``", "''"))
 _LISTS = frozenset({"array", "multiset", "permutation", "matrix", "graph"})
 ACCEPTED, WRONG = Comparison("accepted"), Comparison("wrong")
 
@@ -109,8 +110,9 @@ def _candidates(answer: str, truth: str) -> Iterator[str]:
         plain = plain_words(form)
         if plain != form:
             yield plain
-        if len(form) > 1 and form[0] == form[-1] and form[0] in "\"'" and form[0] not in truth:
-            yield form[1:-1]
+        for opening, closing in _QUOTES:
+            if len(form) > 1 and form.startswith(opening) and form.endswith(closing) and opening not in truth:
+                yield form[len(opening) : -len(closing)]
 
 
 def _settled(spec: AnswerSpec, text: str) -> str | list[str]:

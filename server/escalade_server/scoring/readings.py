@@ -59,10 +59,10 @@ class Group:
         return rows
 
 
-_BEGIN = re.compile(r"\\begin\{(?:[bpvBV]?matrix\*?|smallmatrix|array|aligned|cases|gathered)\}(?:\{[lcr|]*+\})?+")
+_BEGIN = re.compile(r"\\begin\{(?:[bpB]?matrix\*?|smallmatrix|array|aligned|cases|gathered)\}(?:\{[lcr|]*+\})?+")
 _END = re.compile(r"\\end\{[A-Za-z]*+\*?\}")
 _LAYOUT = re.compile(
-    r"(?P<keep>\\\\)|(?P<brace>\\[{}])|(?P<space>\\[ ,;:!]|\\q?quad(?![A-Za-z]))|(?P<arrow>->"
+    r"(?P<keep>\\\\)|(?P<row>\\cr(?![A-Za-z]))|(?P<brace>\\[{}])|(?P<space>\\[ ,;:!]|\\q?quad(?![A-Za-z]))|(?P<arrow>->"
     r"|\\(?:to|rightarrow|longrightarrow|Rightarrow|mapsto)(?![A-Za-z]))"
     r"|\\(?P<bracket>lbrace|rbrace|lbrack|rbrack|langle|rangle)(?![A-Za-z])"
 )
@@ -82,6 +82,7 @@ _THOUSANDS = re.compile(r"[0-9],(?=[0-9]{3}(?![0-9]))")
 _PRODUCT = re.compile(r"(?<![ ])[ ]*+\\(cdot|times)(?![A-Za-z])[ ]*+(?=[0-9\\])")
 _THIN = re.compile(r"[0-9]\\,[0-9]{3}(?![0-9])")
 _TIGHT = re.compile(r",(?![ \t\r\n])")
+_BRACKETED = re.compile(r"[\[\](){}\\\"'&]")
 _ARRAY_CALL = re.compile(r"(?:np\.|numpy\.)?+(?:array|list|tuple|set|Counter)(?=\()")
 
 
@@ -127,8 +128,11 @@ def read_edges(text: str, *, weighted: bool, directed: bool, limit: int = MAX_EL
         if links and directed and any(match[2] in ("-", "--") for match in _LINK.finditer(plain)):
             raise Unreadable("edges without a direction")
         plain = joined
-    group = read_group(plain, limit=limit)
     width = 3 if weighted else 2
+    lines = [] if _BRACKETED.search(plain) else [line.split() for line in re.split(r"[,;\n]", unwrapped(plain))]
+    if lines and all(len(line) == width for line in lines):
+        return lines  # 1 2, 2 3
+    group = read_group(plain, limit=limit)
     if all(isinstance(item, Atom) for item in group.items) and len(group.items) in (0, width):
         rows = [list(group.atoms())] if group.items else []
     else:
@@ -168,6 +172,8 @@ def _layout(text: str) -> str:
 def _plain_layout(match: re.Match[str]) -> str:
     if match["keep"]:
         return match[0]
+    if match["row"]:
+        return r"\\"
     if match["brace"]:
         return match[0][1]
     if match["bracket"]:

@@ -28,11 +28,13 @@ _MEANING = str.maketrans(
 )
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _WRAPPERS = re.compile(
-    r"(?:\\(?:boxed|fbox|text|textbf|textit|texttt|textrm|textsf|mathrm|mathbf|mathit|mathtt|mathsf|mbox|hbox|operatorname"
+    r"(?:\\(?:boxed|fbox|text|textbf|textit|texttt|textrm|textsf|mathrm|mathbf|mathit|mathtt|mathsf|boldsymbol|bm|textsc|mbox|hbox|operatorname"
     r"|displaystyle|underline|emph)(?![A-Za-z])[ \t\r\n]*+)?+\{"
 )
 _SPACING = re.compile(
-    r"~(?=\\)|\\(?:displaystyle|textstyle|quad|qquad|limits|big|Big|bigg|Bigg|bigl|bigr|Bigl|Bigr)(?![A-Za-z])"
+    r"~(?=\\)|(?<!\\)\\(?=[ ])|\\(?:color|hspace\*?+)\{[A-Za-z0-9.! -]{0,30}+\}"
+    r"|\\(?:displaystyle|textstyle|quad|qquad|limits|bf|rm|it|tt|sf|large|Large|LARGE|huge|small|normalsize"
+    r"|[bB]igg?+[lr]?+)(?![A-Za-z])"
 )
 _LABEL_WORDS = r"(?:so[ ,]++)?+(?:the[ ]++)?+(?:final[ ]++)?+(?:answer|result|output)[ \t]*+"
 _LABEL = re.compile(
@@ -41,8 +43,9 @@ _LABEL = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _NAME = re.compile(
-    r"\\?[A-Za-z]++(?:_(?:[A-Za-z0-9]|\{[A-Za-z0-9]*+\}))?+(?:\([A-Za-z0-9, ]{0,30}+\))?+[ \t]*+"
-    r"(?:=(?!=)|\\approx(?![A-Za-z]))[ \t\r\n]*+"
+    r"(?:\\(?:text|textbf|mathrm|mathbf|mathit|operatorname|vec)[ ]*+\{[ ]*+[A-Za-z][A-Za-z ]{0,40}+\}|\\?+[A-Za-z]++)"
+    r"['*]?+(?:_(?:[A-Za-z0-9]|\{[A-Za-z0-9]*+\}))?+(?:\^(?:\*|\{\*\}))?+"
+    r"(?:\([A-Za-z0-9, ]{0,30}+\)|\[[A-Za-z0-9, ]{0,30}+\])?+[ \t]*+(?:=(?!=)|\\approx(?![A-Za-z]))[ \t\r\n]*+"
 )
 _UNESCAPED = (
     ("\\_", "_"),

@@ -112,7 +112,7 @@ def test_comparison_takes_steps_in_proportion(family):
 
 def assert_proportional(work: Callable[[int], object]) -> None:
     """Ten times the text takes at most some twelve times the steps."""
-    few, many = steps(lambda: work(200)), steps(lambda: work(2_000))
+    few, many = steps(lambda: work(100)), steps(lambda: work(1_000))
     assert many <= 12 * few + 2_000
 
 
