@@ -37,6 +37,7 @@ Transport = Literal["auto", "socket", "stream"]
 CAPABILITIES = ["SETUID", "SETGID", "KILL", "CHOWN", "DAC_OVERRIDE"]
 LABEL = "escalade.sandbox"
 OWNER_LABEL = "escalade.sandbox.owner"
+POOL_LABEL = "escalade.sandbox.pool"
 BOX_BYTES = 256 * MEBIBYTE
 BOX_INODES = 16_384
 PROCESSES = 512
@@ -90,6 +91,8 @@ class DockerLauncher:
         self._client: docker.DockerClient | None = None
         self._shared: Path | None = None
         self._owner = _process_identity()
+        self.pool_id = secrets.token_hex(6)
+        """Labels this launcher's containers."""
         self._probe_lock = threading.Lock()
         self._uid_lock = threading.Lock()
         self._next_uid = LOWEST_UID + secrets.randbelow(UIDS)
@@ -99,6 +102,11 @@ class DockerLauncher:
     def image(self) -> str:
         """The image's name."""
         return self._image
+
+    @property
+    def shared_folder(self) -> Path | None:
+        """Where the sockets of new containers are, while open."""
+        return self._shared
 
     @property
     def client(self) -> docker.DockerClient:
@@ -250,7 +258,7 @@ class DockerLauncher:
             uid = self._next_uid = LOWEST_UID + (self._next_uid + 1 - LOWEST_UID) % UIDS
         configuration = {
             "transport": "stdio" if folder is None else "unix:/agent/agent", "uid": uid, "root": "/box",
-            "agent_path": "/opt/escalade", "path": "/usr/local/bin:/usr/bin:/bin",
+            "agent_path": "/opt/escalade", "path": "/usr/local/bin:/usr/bin:/bin", "launcher": "/opt/escalade/launcher",
         }  # fmt: skip
         api = self.client.api
         host = api.create_host_config(
@@ -277,7 +285,7 @@ class DockerLauncher:
             ["/usr/bin/python3", "-I", "-c", _START, json.dumps(configuration)],
             host_config=host,
             hostname="sandbox",
-            labels={LABEL: trust.value, OWNER_LABEL: self._owner},
+            labels={LABEL: trust.value, OWNER_LABEL: self._owner, POOL_LABEL: self.pool_id},
             name=f"escalade-{trust.value}-{secrets.token_hex(4)}",
             network_disabled=True,
             stdin_open=folder is None,

@@ -28,7 +28,9 @@ def _sources() -> dict[str, bytes]:
     if dockerfile is None:
         raise SandboxUnavailable(f"the toolchain's Dockerfile is missing from {_PACKAGE}; install escalade again")
     sources = {"Dockerfile": dockerfile.read_bytes()}
-    for path in sorted((_PACKAGE / "agent").glob("*.py")):
+    for path in sorted((_PACKAGE / "agent").glob("*")):
+        if path.suffix not in (".py", ".c"):
+            continue
         sources[f"escalade_sandbox/agent/{path.name}"] = path.read_bytes()
     return sources
 

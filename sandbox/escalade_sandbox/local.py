@@ -55,6 +55,11 @@ class LocalSandbox:
         self._started = False
 
     @property
+    def pool(self) -> Pool:
+        """Where jobs run."""
+        return self._pool
+
+    @property
     def toolchain(self) -> str:
         """What compiles here, as a part of the cache's keys; known once started."""
         return ""

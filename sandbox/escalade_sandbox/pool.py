@@ -99,6 +99,11 @@ class Pool:
         return self._queue.free if self._accepting else 0
 
     @property
+    def busy_containers(self) -> set[str]:
+        """Containers with a job in them."""
+        return {worker.container for worker in self._busy if worker.container is not None}
+
+    @property
     def waiting(self) -> int:
         """Jobs in line."""
         return self._queue.waiting

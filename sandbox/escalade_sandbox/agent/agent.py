@@ -14,17 +14,19 @@ import socket
 import stat
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import accounting, confine, runner, sweep, wire
+from . import accounting, confine, functions, runner, sweep, wire
 from .confine import Confinement
 from .monitor import Lost, RunLimits
 from .wire import Message
 from .zygote import End, Zygote, end_of
 
-Runner = runner.ExecRun | runner.ScriptRun | runner.FunctionRun
+Runner = runner.ExecRun | runner.ScriptRun
+CHUNK_INPUTS, CHUNK_BYTES = 64, 16 << 20
+"""How much of a function's input is taken at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Configuration:
     """Where this package is imported from."""
     path: str
     """PATH of the jobs."""
+    launcher: str = ""
+    """The compiled launcher, where there is one."""
 
 
 class Agent:
@@ -58,6 +62,7 @@ class Agent:
             "PATH": configuration.path, "HOME": self._confinement.work, "TMPDIR": self._confinement.work,
             "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1",
         }  # fmt: skip
+        self._files: dict[str, memoryview] = {}
         self._statuses: dict[int, End] = {}
         self._wake_read, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -65,42 +70,34 @@ class Agent:
         self._me = os.getpid()
         self._zygotes: dict[int, Zygote] = {}
         self._zygotes[0] = self._start_zygote(0)
+        launcher = self._start_launcher()
+        self._helpers = set() if launcher is None else {launcher.pid}
         meter = accounting.container_accounting() if self._contained else None
         self.host = runner.Host(
             meter=meter or accounting.ProcessTree(self._listing(set()), limited_by_kernel=self._contained),
-            confinement=self._confinement, kill=self._kill, reaped=self._reaped, wake_fd=self._wake_read,
-            environment=self._environment, agent_path=configuration.agent_path,
+            confinement=self._confinement, kill=self._kill, sweep=self._sweep, reaped=self._reaped,
+            wake_fd=self._wake_read, environment=self._environment, agent_path=configuration.agent_path,
+            launcher=launcher,
         )  # fmt: skip
         self._metered = type(self.host.meter).__name__
         self._descriptors = len(os.listdir("/proc/self/fd"))
         self._free_bytes = self._free_space()
 
     def _start_zygote(self, hash_seed: int) -> Zygote:
-        def spawn(fd: int) -> int:
-            pid = os.fork()
-            if pid == 0:
-                try:
-                    signal.set_wakeup_fd(-1)
-                    os.dup2(fd, 3, inheritable=True) if fd != 3 else os.set_inheritable(3, True)
-                    os.closerange(4, 4096)
-                    null = os.open(os.devnull, os.O_RDWR)
-                    os.dup2(null, 0)
-                    os.dup2(null, 1)
-                    confine.raise_stack_limit()
-                    start = (
-                        f"import sys; sys.path.insert(0, {self._configuration.agent_path!r}); "
-                        "from escalade_sandbox.agent.zygote import main; main(3)"
-                    )
-                    environment = self._environment | {"PYTHONHASHSEED": str(hash_seed)}
-                    os.execve(sys.executable, [sys.executable, "-s", "-P", "-c", start], environment)
-                finally:
-                    os._exit(127)
-            return pid
+        start = (
+            f"import sys; sys.path.insert(0, {self._configuration.agent_path!r}); "
+            "from escalade_sandbox.agent.zygote import main; main(3)"
+        )
+        command = [sys.executable, "-s", "-P", "-c", start]
+        environment = self._environment | {"PYTHONHASHSEED": str(hash_seed)}
+        return Zygote(lambda fd: _spawn(command, environment, fd))
 
-        return Zygote(spawn)
+    def _start_launcher(self) -> Zygote | None:
+        path = self._configuration.launcher
+        return Zygote(lambda fd: _spawn([path], {}, fd)) if path else None
 
     def _spared(self) -> set[int]:
-        return {self._me, *(zygote.pid for zygote in self._zygotes.values())}
+        return {self._me, *self._helpers, *(zygote.pid for zygote in self._zygotes.values())}
 
     def _listing(self, more: set[int]) -> Callable[[], list[int]]:
         listing = sweep.processes_in_container if self._contained else sweep.descendants
@@ -226,53 +223,117 @@ class Agent:
         limits = RunLimits(**message["limits"])
         *contents, binary = wire.split(blob, message["sizes"])
         files = dict(zip(message["names"], contents, strict=True))
+        if message["kind"] == "function":
+            self._prepare(files)
+            self._call_function(message, limits)
+            return
         owned: list[int] = []
         if message["kind"] == "exec" and not descriptors:
             owned = [runner.memory_file(binary, "program")]
         try:
-            program = self._program(message, [*descriptors, *owned])
-            self._box.prepare(files)
+            program: Runner
+            if message["kind"] == "exec":
+                program = runner.ExecRun(self.host, [*descriptors, *owned][0], "./program")
+            else:
+                program = runner.ScriptRun(self.host, self._zygote(message), self._entry(message))
+            self._prepare(files)
             for _ in range(message["count"]):
-                header, body = wire.read_frame(self._stream)
-                self._run_input(program, header, body, limits, message["collect"], files)
-            if isinstance(program, runner.FunctionRun):
-                program.close()
+                given = self._read_input()
+                self._box.add_inputs(given.files)
+                ended = program.run(given.stdin, given.arguments, limits, set())
+                self._answer(ended, message["collect"], limits)
+                self._sweep()
         finally:
             for fd in owned:
                 os.close(fd)
 
-    def _program(self, message: Message, descriptors: list[int]) -> Runner:
-        if message["kind"] == "exec":
-            return runner.ExecRun(self.host, descriptors[0], "./program")
-        hash_seed = message["hash_seed"]
+    def _zygote(self, message: Message) -> Zygote:
+        hash_seed = int(message["hash_seed"])
         if hash_seed not in self._zygotes:
             self._zygotes[hash_seed] = self._start_zygote(hash_seed)
-        zygote = self._zygotes[hash_seed]
-        # `_descriptors` counts the first zygote's socket only; the others close before the count is checked.
-        path = os.path.join(self._confinement.work, message["entry"])
-        if message["kind"] == "function":
-            return runner.FunctionRun(self.host, zygote, path, message["function"])
-        return runner.ScriptRun(self.host, zygote, path)
+        return self._zygotes[hash_seed]
 
-    def _run_input(
-        self, program: Runner, header: Message, body: memoryview, limits: RunLimits, collect: list[str],
-        program_files: dict[str, memoryview],
-    ) -> None:  # fmt: skip
+    def _entry(self, message: Message) -> str:
+        return os.path.join(self._confinement.work, message["entry"])
+
+    def _call_function(self, message: Message, limits: RunLimits) -> None:
+        call = functions.FunctionRun(self.host, self._zygote(message), self._entry(message), message["function"])
+        remaining, collect = message["count"], message["collect"]
+        following: _Given | None = None
+        while remaining:
+            given = [following or self._read_input()]
+            following = None
+            # What brings or leaves files is cleaned up after by the agent, one call at a time.
+            alone = bool(collect or given[0].files)
+            size_bytes = len(given[0].stdin)
+            while not alone and len(given) < min(remaining, CHUNK_INPUTS) and size_bytes < CHUNK_BYTES:
+                one = self._read_input()
+                if one.files:
+                    following = one
+                    break
+                given.append(one)
+                size_bytes += len(one.stdin)
+            self._box.add_inputs(given[0].files)
+            for ended in call.run([one.stdin for one in given], limits, tidy=not alone):
+                self._answer(ended, collect, limits)
+            if alone:
+                self._sweep()
+            remaining -= len(given)
+        call.close()
+
+    def _read_input(self) -> _Given:
+        header, body = wire.read_frame(self._stream)
         stdin, *contents = wire.split(body, header["sizes"])
-        self._box.add_inputs(dict(zip(header["names"], contents, strict=True)))
-        ended = program.run(stdin, header["arguments"], limits, set())
+        return _Given(stdin, header["arguments"], dict(zip(header["names"], contents, strict=True)))
+
+    def _answer(self, ended: runner.Ended, collect: list[str], limits: RunLimits) -> None:
         files = {name: data for name in collect if (data := self._box.collect(name, limits.output_bytes)) is not None}
         answer: dict[str, Any] = {name: getattr(ended, name) for name in type(ended).__slots__}
         answer["op"] = "result"
         answer["stdout"], answer["stderr"] = len(ended.stdout), len(ended.stderr)
         answer["names"], answer["sizes"] = list(files), [len(data) for data in files.values()]
         wire.write_frame(self._stream, answer, [ended.stdout, ended.stderr, *files.values()])
+
+    def _prepare(self, files: dict[str, memoryview]) -> None:
+        self._files = files
+        self._box.prepare(files)
+
+    def _sweep(self) -> None:
+        """Leave the program's files and nothing else for the next input."""
         if not self._box.sweep():
-            if isinstance(program, runner.FunctionRun):
-                program.close()
-                self._kill(set())
+            self._kill(set())
             self._box.empty()
-            self._box.prepare(program_files)
+            self._box.prepare(self._files)
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """One input."""
+
+    stdin: memoryview
+    arguments: list[str]
+    files: dict[str, memoryview]
+
+
+def _spawn(command: list[str], environment: Mapping[str, str], fd: int) -> int:
+    """Start a helper of the agent, with one socket as descriptor 3; return its number."""
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        signal.set_wakeup_fd(-1)
+        if fd == 3:
+            os.set_inheritable(3, True)
+        else:
+            os.dup2(fd, 3, inheritable=True)
+        os.closerange(4, 4096)
+        null = os.open(os.devnull, os.O_RDWR)
+        os.dup2(null, 0)
+        os.dup2(null, 1)
+        confine.raise_stack_limit()
+        os.execve(command[0], command, environment)
+    finally:
+        os._exit(127)
 
 
 def _open_stream(transport: str) -> wire.Stream:

@@ -70,9 +70,9 @@ def become_job(
     os.closerange(lowest, 4096)
     _write_best_effort("/proc/self/oom_score_adj", b"1000")
     limit = resource.setrlimit
-    cpu_ceiling_s = max(1, int(cpu_s) + 2)
+    ceiling_s = cpu_ceiling_s(cpu_s)
     address_space_bytes = memory_bytes + ADDRESS_SPACE_SLACK_BYTES
-    limit(resource.RLIMIT_CPU, (cpu_ceiling_s, cpu_ceiling_s))
+    limit(resource.RLIMIT_CPU, (ceiling_s, ceiling_s))
     limit(resource.RLIMIT_AS, (address_space_bytes, address_space_bytes))
     limit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
     limit(resource.RLIMIT_CORE, (0, 0))
@@ -93,6 +93,11 @@ def restore_signals() -> None:
     """Undo what Python ignores, since what is ignored stays so through exec."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+
+
+def cpu_ceiling_s(cpu_s: float) -> int:
+    """Return the CPU limit that the kernel itself keeps, should the agent be late."""
+    return max(1, int(cpu_s) + 2)
 
 
 def _set_stack_limit() -> None:

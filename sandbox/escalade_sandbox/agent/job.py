@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import builtins
+import ctypes
 import gc
 import io
 import json
@@ -25,12 +26,17 @@ from collections.abc import Callable
 from typing import Any
 
 DESCRIPTION_FD, CONTROL_FD = 3, 4
-CALL_DESCRIPTORS = 3
-"""Of a call: standard input, the value, standard error."""
+REQUEST = struct.Struct("=iqq?")
+"""Calls to make, most bytes of a value, most bytes of standard error, whether to tidy the folder."""
+REQUEST_DESCRIPTORS = 2
+"""Of a request: the inputs, the outcomes."""
+SIZE = struct.Struct("=q")
+OUTCOME = struct.Struct("=iqqqq???")
+"""Wait status, CPU nanoseconds, peak resident bytes, bytes of the value, bytes of standard error; whether the value and
+the error were cut; whether this process cannot go on."""
 READY = b"R"
-CALLED = struct.Struct("=ciqq")
-"""Kind, wait status, CPU nanoseconds, peak resident bytes."""
 MAX_DESCRIPTION_BYTES = 16 << 20
+_SUBREAPER = 36
 _OUR_FILE = (lambda: None).__code__.co_filename
 
 
@@ -157,36 +163,80 @@ def _serve_calls(path: str, function_name: str) -> None:
         raise AttributeError(f"the program defines no function {function_name!r}")
     sys.stdout.flush()
     sys.stderr.flush()
+    ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
     # The calls only read this state; collecting it in each fork would copy it.
     gc.collect()
     gc.freeze()
+    kept = set(os.listdir("."))
     control.send(READY)
     while True:
-        request, descriptors, _, _ = socket.recv_fds(control, 64, CALL_DESCRIPTORS)
+        request, descriptors, _, _ = socket.recv_fds(control, 64, REQUEST_DESCRIPTORS)
         if not request:
             return
-        child = os.fork()
-        if child == 0:
-            control.close()
-            os._exit(_guarded_call(function, descriptors))
+        _make_calls(function, REQUEST.unpack(request), descriptors, kept)
         for fd in descriptors:
             os.close(fd)
+
+
+def _make_calls(
+    function: Callable[..., Any], request: tuple[int, int, int, bool], descriptors: list[int], kept: set[str]
+) -> None:
+    count, most_value_bytes, most_error_bytes, tidy = request
+    inputs_fd, outcomes_fd = descriptors
+    for _ in range(count):
+        data = os.read(inputs_fd, SIZE.unpack(os.read(inputs_fd, SIZE.size))[0])
+        value_fd, error_fd = os.memfd_create("value"), os.memfd_create("error")
+        child = os.fork()
+        if child == 0:
+            os.close(outcomes_fd)
+            os.close(CONTROL_FD)
+            os._exit(_call(function, data, value_fd, error_fd))
         _, status, usage = os.wait4(child, 0)
+        value_bytes, error_bytes = os.fstat(value_fd).st_size, os.fstat(error_fd).st_size
+        value = os.pread(value_fd, min(value_bytes, most_value_bytes), 0)
+        error = os.pread(error_fd, min(error_bytes, most_error_bytes), 0)
+        os.close(value_fd)
+        os.close(error_fd)
+        last = not _is_childless() or (tidy and not _tidy(kept))
         cpu_ns = int((usage.ru_utime + usage.ru_stime) * 1e9)
-        control.send(CALLED.pack(b"E", status, cpu_ns, usage.ru_maxrss * 1024))
+        head = OUTCOME.pack(
+            status, cpu_ns, usage.ru_maxrss * 1024, len(value), len(error), value_bytes > most_value_bytes,
+            error_bytes > most_error_bytes, last,
+        )  # fmt: skip
+        _write_all(outcomes_fd, head + value + error)
+        if last:
+            # The agent cleans up with more power, and starts another.
+            os._exit(0)
 
 
-def _guarded_call(function: Callable[..., Any], descriptors: list[int]) -> int:
-    stdin_fd, value_fd, stderr_fd = descriptors
-    os.dup2(stdin_fd, 0)
-    os.dup2(stderr_fd, 2)
-    os.close(stdin_fd)
-    os.close(stderr_fd)
+def _is_childless() -> bool:
     try:
-        request = json.loads(_read_all(0))
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            continue
+    except ChildProcessError:
+        return True
+    return False
+
+
+def _tidy(kept: set[str]) -> bool:
+    """Remove files that a call left; false if there is more to it than plain files."""
+    try:
+        for name in os.listdir("."):
+            if name not in kept:
+                os.unlink(name)
+    except OSError:
+        return False
+    return True
+
+
+def _call(function: Callable[..., Any], data: bytes, value_fd: int, error_fd: int) -> int:
+    os.dup2(error_fd, 2)
+    try:
+        request = json.loads(data)
         random.seed(request["seed"])  # noqa: TID251 - the contract: the module is seeded before the call
         value = function(*request["arguments"])
         text = json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8")
+        _write_all(value_fd, text)
     except SystemExit as end:
         code = _exit_code(end)
         print("SystemExit: the function ended the process instead of returning", file=sys.stderr)
@@ -196,16 +246,8 @@ def _guarded_call(function: Callable[..., Any], descriptors: list[int]) -> int:
         _print_exception(error)
         sys.stderr.flush()
         return 1
-    _write_all(value_fd, text)
     sys.stderr.flush()
     return 0
-
-
-def _read_all(fd: int) -> bytes:
-    pieces = []
-    while piece := os.read(fd, 1 << 20):
-        pieces.append(piece)
-    return b"".join(pieces)
 
 
 def _write_all(fd: int, data: bytes) -> None:

@@ -12,6 +12,7 @@ import select
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .accounting import Accounting
 from .zygote import End
@@ -98,9 +99,24 @@ def widen(fd: int) -> None:
         return
 
 
+class Baseline(NamedTuple):
+    """The meters just before a run is started."""
+
+    started_ns: int
+    cpu_ns: int
+    memory_bytes: int
+    out_of_memory_kills: int
+
+
+def read_meters(meter: Accounting) -> Baseline:
+    """Read everything that a run is measured against."""
+    return Baseline(time.monotonic_ns(), meter.cpu_ns(), meter.memory_bytes(), meter.out_of_memory_kills())
+
+
 def watch(
     *,
     meter: Accounting,
+    before: Baseline,
     limits: RunLimits,
     stdout: Capture,
     stderr: Capture,
@@ -113,6 +129,7 @@ def watch(
 
     Args:
         meter: Its CPU time and memory.
+        before: What that showed before it started.
         limits: What it may use.
         stdout: Its standard output; one byte over the limit ends it.
         stderr: Its standard error; what is over the limit is dropped.
@@ -125,8 +142,7 @@ def watch(
         Lost: It did not end although it was killed.
     """
     seen = Observation()
-    started_ns = time.monotonic_ns()
-    cpu_before_ns, memory_before, oom_before = meter.cpu_ns(), meter.memory_bytes(), meter.out_of_memory_kills()
+    started_ns, cpu_before_ns, memory_before, oom_before = before
     deadline_ns = started_ns + int(limits.wall_s * 1e9)
     poll = select.poll()
     captures = {capture.fd: capture for capture in (stdout, stderr)}

@@ -11,18 +11,19 @@ import json
 import os
 import resource
 import signal
-import socket
+import struct
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
 
-from . import confine, job, monitor
+from . import confine, monitor
 from .accounting import Accounting
 from .confine import Confinement
 from .monitor import Capture, Observation, RunLimits
 from .zygote import End, Zygote
 
 FILE_BYTES_AT_LEAST = 64 << 20
+LAUNCHER_BYTES = 2 << 20
+_LAUNCH = struct.Struct("=qqqqqqii")
 _MEMORY_ERRORS = (b"MemoryError", b"std::bad_alloc", b"cannot allocate memory", b"virtual memory exhausted")
 
 
@@ -34,12 +35,16 @@ class Host:
     confinement: Confinement
     kill: Callable[[set[int]], bool]
     """Ends every process of the job but these."""
+    sweep: Callable[[], None]
+    """Removes what a run left in its folder."""
     reaped: Callable[[int], End | None]
     """How a child of the agent ended, once it has."""
     wake_fd: int
     """Readable when a child of the agent may have ended."""
     environment: Mapping[str, str]
     agent_path: str
+    launcher: Zygote | None
+    """Starts compiled programs at a fraction of the cost, where the image has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,10 @@ class Ended:
     wall_ms: float
     memory_bytes: int
 
+    def because(self, status: str, reason: bytes) -> Ended:
+        """Return the same under another name, with the reason in its standard error."""
+        return replace(self, status=status, stderr=self.stderr + reason)
+
 
 def memory_file(data: bytes | memoryview, name: str = "input") -> int:
     """Return a descriptor of a regular file in memory that holds the data, at its start."""
@@ -68,7 +77,8 @@ def memory_file(data: bytes | memoryview, name: str = "input") -> int:
     return fd
 
 
-def _file_bytes(limits: RunLimits) -> int:
+def file_bytes(limits: RunLimits) -> int:
+    """Return the longest file that a run may write."""
     return max(limits.output_bytes, FILE_BYTES_AT_LEAST)
 
 
@@ -115,7 +125,6 @@ class ExecRun:
         self._host = host
         self._program = program
         self._argv0 = argv0
-        self._memory_floor_bytes = _own_peak_bytes()
 
     def run(self, stdin: bytes | memoryview, arguments: list[str], limits: RunLimits, spared: set[int]) -> Ended:
         """Run it once.
@@ -132,22 +141,42 @@ class ExecRun:
         monitor.widen(stdout_fd)
         ours = [stdin_fd, stdout_fd, stderr_fd, failure_write]
         try:
-            pid = os.fork()
-            if pid == 0:
-                self._become(arguments, limits, ours)
+            before = monitor.read_meters(host.meter)
+            if host.launcher is not None and isinstance(self._program, int):
+                launcher = host.launcher
+                launcher.fork(self._launch_request(arguments, limits), [*ours, self._program])
+                wake_fd, ended, floor_bytes = launcher.fileno(), launcher.ended, LAUNCHER_BYTES
+            else:
+                wake_fd, ended, floor_bytes = host.wake_fd, self._fork(arguments, limits, ours), _own_peak_bytes()
             for fd in ours:
                 os.close(fd)
             ours = []
             seen = monitor.watch(
-                meter=host.meter, limits=limits, stdout=stdout, stderr=stderr, wake_fds=[host.wake_fd],
-                ended=lambda: host.reaped(pid), kill=lambda: host.kill(spared),
-                memory_floor_bytes=self._memory_floor_bytes,
+                meter=host.meter, before=before, limits=limits, stdout=stdout, stderr=stderr,
+                wake_fds=[wake_fd], ended=ended, kill=lambda: host.kill(spared), memory_floor_bytes=floor_bytes,
             )  # fmt: skip
             _raise_failure(failure_read)
             return classify(seen, stdout, stderr, limits)
         finally:
             for fd in (*ours, failure_read, stdout.fd, stderr.fd):
                 os.close(fd)
+
+    def _launch_request(self, arguments: list[str], limits: RunLimits) -> bytes:
+        host = self._host
+        variables = [f"{name}={value}" for name, value in host.environment.items()]
+        numbers = _LAUNCH.pack(
+            host.confinement.uid or 0, confine.cpu_ceiling_s(limits.cpu_s),
+            limits.memory_bytes + confine.ADDRESS_SPACE_SLACK_BYTES, file_bytes(limits), limits.processes,
+            confine.STACK_BYTES, 1 + len(arguments), len(variables),
+        )  # fmt: skip
+        strings = [host.confinement.work, self._argv0, *arguments, *variables]
+        return numbers + b"".join(text.encode("utf-8", "surrogateescape") + b"\0" for text in strings)
+
+    def _fork(self, arguments: list[str], limits: RunLimits, descriptors: list[int]) -> Callable[[], End | None]:
+        pid = os.fork()
+        if pid == 0:
+            self._become(arguments, limits, descriptors)
+        return lambda: self._host.reaped(pid)
 
     def _become(self, arguments: list[str], limits: RunLimits, descriptors: list[int]) -> None:
         """Become the program in a forked child; never returns."""
@@ -156,7 +185,7 @@ class ExecRun:
             kept = [*descriptors, self._program] if isinstance(self._program, int) else descriptors
             confine.become_job(
                 self._host.confinement, cpu_s=limits.cpu_s, memory_bytes=limits.memory_bytes,
-                file_bytes=_file_bytes(limits), processes=limits.processes, descriptors=kept,
+                file_bytes=file_bytes(limits), processes=limits.processes, descriptors=kept,
             )  # fmt: skip
             confine.restore_signals()
             for fd in range(3, len(kept)):
@@ -165,7 +194,7 @@ class ExecRun:
             os.execve(program, [self._argv0, *arguments], dict(self._host.environment))
         except BaseException as error:  # the process boundary: the agent's code must not go on in the child
             number = error.errno if isinstance(error, OSError) else 0
-            os.write(3, json.dumps([number, repr(error)]).encode())
+            os.write(3, f"{number} {error!r}".encode())
         finally:
             os._exit(127)
 
@@ -176,25 +205,29 @@ def _raise_failure(fd: int) -> None:
     except BlockingIOError:
         return
     if text:
-        number, message = json.loads(text)
-        raise OSError(number, f"the program could not be started: {message}")
+        number, _, step = text.decode("utf-8", "replace").partition(" ")
+        reason = os.strerror(int(number)) if int(number) else "internal error"
+        raise OSError(int(number), f"the program could not be started: {reason} ({step})")
 
 
 def _own_peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def _limit_message(host: Host, limits: RunLimits) -> dict[str, object]:
-    return {
+def fork_request(host: Host, limits: RunLimits, *, more_processes: int = 0) -> bytes:
+    """Return what a zygote is told: numbers, and nothing of the job."""
+    message = {
         "confinement": asdict(host.confinement),
         "cpu_s": limits.cpu_s,
         "memory_bytes": limits.memory_bytes,
-        "file_bytes": _file_bytes(limits),
-        "processes": limits.processes,
+        "file_bytes": file_bytes(limits),
+        "processes": limits.processes + more_processes,
     }
+    return json.dumps(message).encode()
 
 
-def _description(host: Host, path: str, arguments: list[str], function: str | None) -> int:
+def describe(host: Host, path: str, arguments: list[str], function: str | None) -> int:
+    """Return a descriptor of what only the confined child reads."""
     text = json.dumps(
         {"path": path, "arguments": arguments, "function": function, "agent_path": host.agent_path}
     ).encode()
@@ -217,159 +250,19 @@ class ScriptRun:
         host, zygote = self._host, self._zygote
         stdout, stdout_fd = monitor.capture_pipe(limits.output_bytes)
         stderr, stderr_fd = monitor.capture_pipe(limits.error_bytes)
-        given = [memory_file(stdin), stdout_fd, stderr_fd, _description(host, self._path, arguments, None)]
+        given = [memory_file(stdin), stdout_fd, stderr_fd, describe(host, self._path, arguments, None)]
+        before = monitor.read_meters(host.meter)
         try:
             try:
-                zygote.fork(_limit_message(host, limits), [*given, given[3]])
+                zygote.fork(fork_request(host, limits), [*given, given[3]])
             finally:
                 for fd in given:
                     os.close(fd)
             seen = monitor.watch(
-                meter=host.meter, limits=limits, stdout=stdout, stderr=stderr, wake_fds=[zygote.fileno()],
-                ended=zygote.ended, kill=lambda: host.kill(spared),
+                meter=host.meter, before=before, limits=limits, stdout=stdout, stderr=stderr,
+                wake_fds=[zygote.fileno()], ended=zygote.ended, kill=lambda: host.kill(spared),
             )  # fmt: skip
             return classify(seen, stdout, stderr, limits)
         finally:
             os.close(stdout.fd)
-            os.close(stderr.fd)
-
-
-class FunctionRun:
-    """Calls a function of a Python module, imported once, in a fork for each input."""
-
-    def __init__(self, host: Host, zygote: Zygote, path: str, function: str) -> None:
-        self._host, self._zygote = host, zygote
-        self._path, self._function = path, function
-        self._module: _Module | None = None
-        self._failed_import: Ended | None = None
-
-    def run(self, stdin: bytes | memoryview, _arguments: list[str], limits: RunLimits, spared: set[int]) -> Ended:
-        """Call it once.
-
-        Raises:
-            ChildProcessError: The zygote died.
-            Lost: It cannot be ended.
-        """
-        if self._module is None and self._failed_import is None:
-            self._import(limits, spared)
-        if self._module is None:
-            assert self._failed_import is not None
-            return self._failed_import
-        ended = self._module.call(stdin, limits, spared)
-        if not self._module.alive:
-            self.close()
-            self._host.kill(spared)
-        return ended
-
-    def close(self) -> None:
-        """End the module's process; the caller kills what is left of it."""
-        if self._module is not None:
-            self._module.close()
-            self._module = None
-
-    def _import(self, limits: RunLimits, spared: set[int]) -> None:
-        host, zygote = self._host, self._zygote
-        stdout, stdout_fd = monitor.capture_pipe(0)
-        stderr, stderr_fd = monitor.capture_pipe(limits.error_bytes)
-        os.close(stdout_fd)
-        control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-        description = _description(host, self._path, [], self._function)
-        try:
-            # Room for the calls' processes beside the module's own.
-            message = _limit_message(host, limits) | {"processes": limits.processes + 1}
-            pid = zygote.fork(message, [null, null, stderr_fd, description, theirs.fileno()])
-        finally:
-            for fd in (null, description, stderr_fd):
-                os.close(fd)
-            theirs.close()
-        control.setblocking(False)
-        ready: list[bool] = []
-
-        def ended() -> End | None:
-            found = zygote.ended()
-            if found is not None:
-                return found
-            try:
-                ready.append(control.recv(64) == job.READY)
-            except BlockingIOError:
-                return None
-            # The module's process lives on; a status of zero stands for "so far, so good".
-            return End(0, 0, 0) if ready[-1] else None
-
-        try:
-            seen = monitor.watch(
-                meter=host.meter, limits=limits, stdout=stdout, stderr=stderr,
-                wake_fds=[zygote.fileno(), control.fileno()], ended=ended,
-                kill=lambda: host.kill(spared | {pid} if ready and ready[-1] else spared),
-            )  # fmt: skip
-        finally:
-            os.close(stdout.fd)
-            os.close(stderr.fd)
-        if ready and ready[-1] and seen.exceeded is None:
-            self._module = _Module(host, zygote, control, pid)
-            return
-        control.close()
-        self._failed_import = classify(seen, stdout, stderr, limits)
-        if self._failed_import.status == "ok":
-            self._failed_import = _as_failure(self._failed_import, "the program ended before the function was called")
-
-
-def _as_failure(ended: Ended, reason: str) -> Ended:
-    values: dict[str, Any] = {name: getattr(ended, name) for name in Ended.__slots__}
-    return Ended(**values | {"status": "nonzero_exit", "stderr": ended.stderr + reason.encode() + b"\n"})
-
-
-class _Module:
-    """The process that holds the imported module. It runs the job's code, so its word is believed of itself only."""
-
-    def __init__(self, host: Host, zygote: Zygote, control: socket.socket, pid: int) -> None:
-        self._host, self._zygote, self._control, self._pid = host, zygote, control, pid
-        self.alive = True
-
-    def close(self) -> None:
-        self._control.close()
-
-    def call(self, stdin: bytes | memoryview, limits: RunLimits, spared: set[int]) -> Ended:
-        host, control = self._host, self._control
-        value, value_fd = monitor.capture_pipe(limits.output_bytes)
-        stderr, stderr_fd = monitor.capture_pipe(limits.error_bytes)
-        given = [memory_file(stdin), value_fd, stderr_fd]
-        try:
-            try:
-                socket.send_fds(control, [b"C"], given)
-            except OSError:
-                # It is dead or no longer listens; the watch below ends it.
-                self.alive = False
-            finally:
-                for fd in given:
-                    os.close(fd)
-
-            def ended() -> End | None:
-                try:
-                    message = control.recv(64)
-                except BlockingIOError:
-                    message = None
-                if message and len(message) == job.CALLED.size:
-                    return End(*job.CALLED.unpack(message)[1:])
-                found = self._zygote.ended()
-                if found is not None:
-                    self.alive = False
-                    # Its figures are those of all its calls.
-                    return End(found.status or 1 << 8, 0, 0)
-                if message is not None and self.alive:
-                    self.alive = False
-                    host.kill(spared)
-                return None
-
-            def kill() -> None:
-                host.kill(spared | {self._pid} if self.alive else spared)
-
-            seen = monitor.watch(
-                meter=host.meter, limits=limits, stdout=value, stderr=stderr,
-                wake_fds=[control.fileno(), self._zygote.fileno()], ended=ended, kill=kill,
-            )  # fmt: skip
-            return classify(seen, value, stderr, limits)
-        finally:
-            os.close(value.fd)
             os.close(stderr.fd)

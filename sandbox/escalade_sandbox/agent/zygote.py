@@ -7,6 +7,7 @@ standard streams and reseeded `random`, as if it had been started on its own.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
@@ -61,6 +62,11 @@ def main(control_fd: int) -> None:
     gc.collect()
     gc.freeze()
     control = socket.socket(fileno=control_fd)
+    with contextlib.suppress(ConnectionError):
+        _serve(control)
+
+
+def _serve(control: socket.socket) -> None:
     control.send(STARTED.pack(b"R", os.getpid()))
     while True:
         request, descriptors, _, _ = socket.recv_fds(control, 4096, DESCRIPTORS)
@@ -119,7 +125,7 @@ class Zygote:
             raise ChildProcessError("the preloaded interpreter died")
         return form.unpack(message)
 
-    def fork(self, limits: dict[str, object], descriptors: list[int]) -> int:
+    def fork(self, request: bytes, descriptors: list[int]) -> int:
         """Start a child and return its number; an earlier one must have been killed.
 
         Raises:
@@ -127,7 +133,7 @@ class Zygote:
             OSError: The zygote did not answer.
         """
         self.settle()
-        socket.send_fds(self._control, [json.dumps(limits).encode()], descriptors)
+        socket.send_fds(self._control, [request], descriptors)
         self._busy = True
         return int(self._receive(STARTED)[1])
 
