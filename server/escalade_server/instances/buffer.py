@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -31,6 +32,8 @@ HOPELESS = 64
 """Seeds in a row that cannot be made after which a level counts as unavailable."""
 MAX_SEEDS = 256
 """Seeds looked at in one job."""
+KEPT_REACHES = 16_384
+"""Streams of which it is remembered how far they have been drawn from."""
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +88,14 @@ class Buffer:
         self._size = size
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._ahead: dict[str, asyncio.Task[None]] = {}
+        self._reached: OrderedDict[str, int] = OrderedDict()
+        """Draws that each stream has at least: they never become fewer, so nobody need ask the database again."""
         self._patience = asyncio.Semaphore(2)
+
+    @property
+    def reserve(self) -> int:
+        """Draws to keep in store of each level that a batch served, and of its neighbours."""
+        return max(1, self._size // 2)
 
     async def draw(self, source: Source, ordinals: Sequence[int]) -> list[str]:
         """Identities of the instances that these draws are, made first where need be.
@@ -119,11 +129,13 @@ class Buffer:
             while True:
                 async with self._database.read() as session:
                     row = await instances.get_stream(session, stream)
-                    known = await instances.drawn_inputs(session, stream) if row else set()
+                    done = row is not None and row.draws >= through
+                    known = await instances.drawn_inputs(session, stream) if row and not done else set()
                 progress = (
                     Progress(row.next_index, row.draws, row.repeats, row.failures, row.exhausted) if row else Progress()
                 )
-                if progress.draws >= through:
+                self._remember(stream, progress.draws)
+                if done:
                     return
                 if progress.failures >= HOPELESS:
                     raise LevelUnavailable(
@@ -136,7 +148,7 @@ class Buffer:
     def ahead(self, source: Source, through: int) -> None:
         """Draw in the background; what fails will fail again, and be told, when it is asked for."""
         stream = source.stream
-        if stream in self._ahead:
+        if stream in self._ahead or self._reached.get(stream, 0) >= through:
             return
 
         async def work() -> None:
@@ -164,6 +176,12 @@ class Buffer:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _remember(self, stream: str, draws: int) -> None:
+        self._reached[stream] = draws
+        self._reached.move_to_end(stream)
+        if len(self._reached) > KEPT_REACHES:
+            self._reached.popitem(last=False)
 
     async def _extend(self, source: Source, progress: Progress, known: set[str], count: int) -> None:
         """Look at the next `count` seeds and store what they give."""

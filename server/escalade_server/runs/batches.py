@@ -10,16 +10,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from escalade.types import Batch, BatchRequest, Group
+from escalade.types import Batch, BatchRequest, Deadline, Group
 from escalade_server.curriculum.types import PolicyError
-from escalade_server.errors import BatchConflict, LevelUnavailable, PoolExhausted, RunNotFound
+from escalade_server.errors import (
+    BatchConflict,
+    BatchNotFound,
+    GroupClosed,
+    GroupNotFound,
+    InvalidRequest,
+    LevelUnavailable,
+    PoolExhausted,
+    RunNotFound,
+)
 from escalade_server.instances.buffer import Buffer, Source
 from escalade_server.instances.service import present
 from escalade_server.instances.versions import Version, Versions
 from escalade_server.runs import pool
-from escalade_server.runs.closing import close_overdue, name_of
+from escalade_server.runs.closing import close_now, close_overdue, name_of
 from escalade_server.runs.journal import Journal, Writer
 from escalade_server.runs.pool import Member
 from escalade_server.runs.state import TICK_EVERY, advanced, plan_batch, plan_replacement
@@ -27,8 +36,6 @@ from escalade_server.storage import instances, runs, tables
 from escalade_server.storage.clock import now
 from escalade_server.storage.sessions import AsyncSession
 
-AHEAD = 8
-"""Draws kept in store of each level that a batch served, and of its neighbours."""
 REPLACEMENTS = 64
 """Rounds of replacing groups that cannot be made before giving up on the batch."""
 
@@ -59,8 +66,8 @@ class Draft:
         return Source(version, level, parameters, "train", self.run.settings["seed"])
 
 
-async def issue(desk: Desk, *, run: tables.Run, cursor: int, request: BatchRequest) -> Batch:
-    """The batch of a cursor, made now unless it was.
+async def issue(desk: Desk, *, run: tables.Run, cursor: int, request: BatchRequest, refill: int = 0) -> Batch:
+    """The batch of a cursor, or its k-th refill, made now unless it was.
 
     Raises:
         BatchConflict: The cursor was issued for another number of groups or rollouts.
@@ -71,14 +78,16 @@ async def issue(desk: Desk, *, run: tables.Run, cursor: int, request: BatchReque
     rollouts = request.rollouts or run.settings["rollouts"]
     database = desk.journal.database
     async with database.read() as session:
-        draft = await _read(session, desk, run.id, cursor)
+        draft = await _read(session, desk, run.id, cursor, refill)
+        if draft is None and refill:
+            await require_batch(session, run, cursor)
     if draft is None:
         async with desk.journal.writing(run.id) as writer:
-            await _plan(writer, desk, cursor, groups, rollouts)
+            await _plan(writer, desk, cursor, refill, groups, rollouts)
         async with database.read() as session:
-            draft = await _read(session, desk, run.id, cursor)
+            draft = await _read(session, desk, run.id, cursor, refill)
         if draft is None:
-            raise RunNotFound(f"Run {run.id} was deleted meanwhile.")
+            raise RunNotFound(f"Run {run.id} was restored or deleted meanwhile.")
     if (draft.batch.groups, draft.batch.rollouts) != (groups, rollouts):
         raise BatchConflict(
             f"Cursor {cursor} was issued with {draft.batch.groups} groups of {draft.batch.rollouts} rollouts, not "
@@ -87,7 +96,7 @@ async def issue(desk: Desk, *, run: tables.Run, cursor: int, request: BatchReque
     for _ in range(REPLACEMENTS):
         if draft.batch.ready:
             break
-        draft = await _materialise(desk, draft, cursor)
+        draft = await _materialise(desk, draft)
     else:
         raise PoolExhausted(f"Cursor {cursor}: no instances could be made in {REPLACEMENTS} rounds of replacements.")
     _draw_ahead(desk, draft)
@@ -95,31 +104,84 @@ async def issue(desk: Desk, *, run: tables.Run, cursor: int, request: BatchReque
         return await _present(session, draft)
 
 
-async def _plan(writer: Writer, desk: Desk, cursor: int, groups: int, rollouts: int) -> None:
+async def require_batch(session: AsyncSession, run: tables.Run, cursor: int) -> tables.Batch:
+    """The batch of a cursor that was issued.
+
+    Raises:
+        BatchNotFound: It was not.
+    """
+    batch = await runs.get_batch(session, run.id, await runs.lineage(session, run), cursor)
+    if batch is None:
+        raise BatchNotFound(f"Cursor {cursor} of this run has not been issued: PUT /v1/runs/{run.id}/batches/{cursor}.")
+    return batch
+
+
+async def close(journal: Journal, *, run: tables.Run, cursor: int) -> list[str]:
+    """End a batch and its refills early: missing rollouts have expired. Returns the names of the groups closed now.
+
+    Raises:
+        BatchNotFound: The cursor was not issued.
+    """
+    async with journal.writing(run.id) as writer:
+        await require_batch(writer.session, writer.run, cursor)
+        line = await runs.lineage(writer.session, writer.run)
+        groups = await runs.groups_at(writer.session, run.id, line, [cursor])
+        return await close_now(writer, [groups[key] for key in sorted(groups)])
+
+
+async def extend(journal: Journal, *, run: tables.Run, cursor: int, group: str, deadline: datetime) -> Deadline:
+    """Move a group's deadline.
+
+    Raises:
+        GroupNotFound: The batch has no such group.
+        GroupClosed: It is closed already.
+        InvalidRequest: The deadline has passed.
+    """
+    async with journal.writing(run.id) as writer:
+        await close_overdue(writer)
+        line = await runs.lineage(writer.session, writer.run)
+        groups = await runs.groups_at(writer.session, run.id, line, [cursor])
+        found = next((row for row in groups.values() if name_of(row) == group and row.deadline is not None), None)
+        if found is None:
+            raise GroupNotFound(f"`group`: batch {cursor} of this run has no group {group!r}.")
+        if deadline <= writer.at:
+            raise InvalidRequest(f"`deadline` has passed: it is {writer.at.isoformat()} now.")
+        moved = await runs.set_deadline(writer.session, found.id, deadline)
+    if not moved:
+        raise GroupClosed(f"Group {group} is closed ({found.close_reason}); its deadline no longer moves.")
+    return Deadline(group=group, deadline=deadline)
+
+
+async def _plan(writer: Writer, desk: Desk, cursor: int, refill: int, groups: int, rollouts: int) -> None:
     """Decide and log what the batch holds, unless that is done; file its instances if they lie ready."""
     run = writer.run
-    if await runs.get_batch(writer.session, run.id, run.generation, cursor) is not None:
+    line = await runs.lineage(writer.session, run)
+    if await runs.get_batch(writer.session, run.id, line, cursor, refill) is not None:
         return
     await close_overdue(writer)
     await pool.refresh(writer)
     try:
-        planned, after = plan_batch(writer.state, cursor=cursor, groups=groups, rollouts=rollouts)
+        planned, after = plan_batch(writer.state, cursor=cursor, groups=groups, rollouts=rollouts, refill=refill)
     except PolicyError as error:
         raise PoolExhausted(f"Every environment of the run's pool is retired: {error}") from error
     payload = {
         "cursor": cursor,
+        "refill": refill,
         "groups": groups,
         "rollouts": rollouts,
         "proposals": [group.document() for group in planned],
     }
+    sequence = writer.state.sequence
     await writer.record("batch", payload, advanced(after))
-    if writer.state.batches % TICK_EVERY == 0:
+    if refill == 0 and writer.state.batches % TICK_EVERY == 0:
         await writer.record("tick", {})
     writer.session.add(
         tables.Batch(
             run_id=run.id,
             generation=run.generation,
             cursor=cursor,
+            refill=refill,
+            sequence=sequence,
             groups=groups,
             rollouts=rollouts,
             ready=False,
@@ -127,23 +189,26 @@ async def _plan(writer: Writer, desk: Desk, cursor: int, groups: int, rollouts: 
         )
     )
     await writer.session.flush()
+    first = len(await runs.groups_at(writer.session, run.id, line, [cursor])) if refill else 0
     rows = [
         {
             "run_id": run.id,
             "generation": run.generation,
             "cursor": cursor,
-            "position": position,
+            "refill": refill,
+            "position": first + offset,
+            "sequence": sequence,
             "environment": group.environment,
             "level": group.level,
             "ordinal": group.ordinal,
             "rollouts": rollouts,
         }
-        for position, group in enumerate(planned)
+        for offset, group in enumerate(planned)
     ]
     await runs.add_groups(writer.session, rows)
     last = cursor if run.last_cursor is None else max(run.last_cursor, cursor)
     await runs.set_values(writer.session, run.id, {"batches": run.batches + 1, "last_cursor": last})
-    draft = await _read(writer.session, desk, run.id, cursor)
+    draft = await _read(writer.session, desk, run.id, cursor, refill)
     if draft is not None:
         wanted = _wanted(draft)
         drawn = await instances.drawn(writer.session, wanted.values())
@@ -151,14 +216,14 @@ async def _plan(writer: Writer, desk: Desk, cursor: int, groups: int, rollouts: 
             await _file(writer.session, draft, {group: drawn[key] for group, key in wanted.items()})
 
 
-async def _read(session: AsyncSession, desk: Desk, run_id: str, cursor: int) -> Draft | None:
+async def _read(session: AsyncSession, desk: Desk, run_id: str, cursor: int, refill: int) -> Draft | None:
     run = await runs.get(session, run_id)
     if run is None:
         raise RunNotFound(f"There is no run {run_id}.")
-    batch = await runs.get_batch(session, run_id, run.generation, cursor)
+    batch = await runs.get_batch(session, run_id, await runs.lineage(session, run), cursor, refill)
     if batch is None:
         return None
-    groups = await runs.get_groups(session, run_id, run.generation, cursor)
+    groups = await runs.get_groups(session, batch)
     members = {member.position: member for member in await pool.members(session, run_id)}
     versions = await desk.versions.get(session, {members[group.environment].version_id for group in groups})
     return Draft(run, batch, groups, members, versions)
@@ -177,7 +242,7 @@ def _wanted(draft: Draft) -> dict[int, tuple[str, int]]:
     return wanted
 
 
-async def _materialise(desk: Desk, draft: Draft, cursor: int) -> Draft:
+async def _materialise(desk: Desk, draft: Draft) -> Draft:
     """Make the missing instances and file them; replace the groups whose environment gives none."""
     missing: dict[tuple[int, int], list[tables.BatchGroup]] = {}
     for group in draft.groups:
@@ -202,12 +267,12 @@ async def _materialise(desk: Desk, draft: Draft, cursor: int) -> Draft:
     if barren:
         async with desk.journal.writing(draft.run.id) as writer:
             await runs.set_instances(writer.session, chosen)
-            await _replace(writer, draft, cursor, barren)
+            await _replace(writer, draft, barren)
     else:
         async with database.write() as session:
             await _file(session, draft, chosen)
     async with database.read() as session:
-        again = await _read(session, desk, draft.run.id, cursor)
+        again = await _read(session, desk, draft.run.id, draft.batch.cursor, draft.batch.refill)
     if again is None:
         raise RunNotFound(f"Run {draft.run.id} was restored or deleted meanwhile.")
     return again
@@ -216,14 +281,13 @@ async def _materialise(desk: Desk, draft: Draft, cursor: int) -> Draft:
 async def _file(session: AsyncSession, draft: Draft, chosen: Mapping[int, str]) -> None:
     """Give the groups their instances and start the clock."""
     await runs.set_instances(session, chosen)
-    run, batch = draft.run, draft.batch
-    deadline = now() + timedelta(seconds=run.deadline_s)
-    await runs.make_ready(session, run.id, batch.generation, batch.cursor, deadline)
+    await runs.make_ready(session, draft.batch, now() + timedelta(seconds=draft.run.deadline_s))
 
 
-async def _replace(writer: Writer, draft: Draft, cursor: int, barren: Mapping[int, LevelUnavailable]) -> None:
+async def _replace(writer: Writer, draft: Draft, barren: Mapping[int, LevelUnavailable]) -> None:
     """Retire environments that give no instances and put others in their groups' places."""
-    groups = await runs.get_groups(writer.session, writer.run.id, writer.run.generation, cursor)
+    groups = await runs.get_groups(writer.session, draft.batch)
+    cursor = draft.batch.cursor
     lost = [group for group in groups if group.environment in barren and group.instance_id is None]
     for environment, fault in barren.items():
         await pool.retire(writer, environment, draft.members[environment].slug, fault.detail)
@@ -237,6 +301,7 @@ async def _replace(writer: Writer, draft: Draft, cursor: int, barren: Mapping[in
         raise PoolExhausted(f"Every environment of the run's pool is retired: {error}") from error
     payload = {
         "cursor": cursor,
+        "refill": draft.batch.refill,
         "rollouts": draft.batch.rollouts,
         "positions": [group.position for group in lost],
         "attempt": attempt,
@@ -256,7 +321,7 @@ def _draw_ahead(desk: Desk, draft: Draft) -> None:
         for level in range(max(0, group.level - 1), min(top, group.level + 1) + 1):
             used = group.ordinal + 1 if level == group.level else 0
             key = (group.environment, level)
-            through[key] = max(through.get(key, 0), used + AHEAD)
+            through[key] = max(through.get(key, 0), used + desk.buffer.reserve)
     for key, count in through.items():
         desk.buffer.ahead(draft.source(*key), count)
 
