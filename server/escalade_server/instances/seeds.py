@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Literal
 
 Split = Literal["train", "evaluation"]
@@ -22,7 +23,13 @@ def canonical(parameters: Mapping[str, int]) -> str:
 
 def stream_id(version: str, parameters: Mapping[str, int], split: Split, seed: int) -> str:
     """Name of a seed stream, 64 hexadecimal digits."""
-    text = "\n".join(("stream", version, canonical(parameters), split, str(seed)))
+    return _stream_id(version, tuple(sorted(parameters.items())), split, seed)
+
+
+@lru_cache(maxsize=8_192)
+def _stream_id(version: str, parameters: tuple[tuple[str, int], ...], split: Split, seed: int) -> str:
+    # Kept, because every batch asks for some hundred of them again.
+    text = "\n".join(("stream", version, canonical(dict(parameters)), split, str(seed)))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
