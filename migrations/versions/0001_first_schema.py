@@ -13,7 +13,6 @@ depends_on = None
 
 
 def upgrade() -> None:
-
     op.create_table(
         "api_key",
         sa.Column("id", sa.String(length=40), nullable=False),
@@ -115,12 +114,26 @@ def upgrade() -> None:
         sa.Column("run_id", sa.String(length=40), nullable=False),
         sa.Column("generation", sa.Integer(), nullable=False),
         sa.Column("cursor", sa.Integer(), nullable=False),
+        sa.Column("refill", sa.Integer(), nullable=False),
+        sa.Column("sequence", sa.Integer(), nullable=False),
         sa.Column("groups", sa.Integer(), nullable=False),
         sa.Column("rollouts", sa.Integer(), nullable=False),
         sa.Column("ready", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_batch_run_id_run")),
-        sa.PrimaryKeyConstraint("run_id", "generation", "cursor", name=op.f("pk_batch")),
+        sa.PrimaryKeyConstraint("run_id", "generation", "cursor", "refill", name=op.f("pk_batch")),
+    )
+    op.create_table(
+        "checkpoint",
+        sa.Column("run_id", sa.String(length=40), nullable=False),
+        sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("label", sa.String(length=200), nullable=False),
+        sa.Column("step", sa.Integer(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_checkpoint_run_id_run")),
+        sa.PrimaryKeyConstraint("run_id", "sequence", name=op.f("pk_checkpoint")),
+        sa.UniqueConstraint("run_id", "generation", "label", name=op.f("uq_checkpoint_run_id_generation_label")),
     )
     op.create_table(
         "event",
@@ -132,6 +145,16 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_event_run_id_run")),
         sa.PrimaryKeyConstraint("run_id", "sequence", name=op.f("pk_event")),
+    )
+    op.create_table(
+        "generation",
+        sa.Column("run_id", sa.String(length=40), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("parent", sa.Integer(), nullable=True),
+        sa.Column("bound", sa.Integer(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_generation_run_id_run")),
+        sa.PrimaryKeyConstraint("run_id", "number", name=op.f("pk_generation")),
     )
     op.create_table(
         "instance",
@@ -162,6 +185,7 @@ def upgrade() -> None:
         sa.Column("version_id", sa.String(length=40), nullable=False),
         sa.Column("top_level", sa.Integer(), nullable=False),
         sa.Column("retired", sa.Text(), nullable=True),
+        sa.Column("retired_sequence", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(
             ["environment_id"], ["environment.id"], name=op.f("fk_run_environment_environment_id_environment")
         ),
@@ -199,7 +223,9 @@ def upgrade() -> None:
         sa.Column("run_id", sa.String(length=40), nullable=False),
         sa.Column("generation", sa.Integer(), nullable=False),
         sa.Column("cursor", sa.Integer(), nullable=False),
+        sa.Column("refill", sa.Integer(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("sequence", sa.Integer(), nullable=False),
         sa.Column("environment", sa.Integer(), nullable=False),
         sa.Column("level", sa.Integer(), nullable=False),
         sa.Column("ordinal", sa.Integer(), nullable=False),
@@ -208,6 +234,7 @@ def upgrade() -> None:
         sa.Column("deadline", sa.DateTime(timezone=True), nullable=True),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("close_reason", sa.String(length=20), nullable=True),
+        sa.Column("closed_sequence", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(["instance_id"], ["instance.id"], name=op.f("fk_batch_group_instance_id_instance")),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_batch_group_run_id_run")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batch_group")),
@@ -243,6 +270,7 @@ def upgrade() -> None:
         sa.Column("completion_tokens", sa.Integer(), nullable=True),
         sa.Column("policy_step", sa.Integer(), nullable=True),
         sa.Column("late", sa.Boolean(), nullable=False),
+        sa.Column("sequence", sa.Integer(), nullable=False),
         sa.Column("reported_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["group_id"], ["batch_group.id"], name=op.f("fk_attempt_group_id_batch_group")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attempt")),
@@ -251,7 +279,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-
     op.drop_table("attempt")
     op.drop_table("draw")
     with op.batch_alter_table("batch_group", schema=None) as batch_op:
@@ -265,7 +292,9 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_instance_version_id"))
 
     op.drop_table("instance")
+    op.drop_table("generation")
     op.drop_table("event")
+    op.drop_table("checkpoint")
     op.drop_table("batch")
     with op.batch_alter_table("run", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_run_key_id"))

@@ -89,6 +89,18 @@ class GroupNotFound(NotFound):
     code, title = "group_not_found", "Group not found"
 
 
+class BatchNotFound(NotFound):
+    """This cursor has not been issued."""
+
+    code, title = "batch_not_found", "Batch not found"
+
+
+class CheckpointNotFound(NotFound):
+    """The run's history has no checkpoint with this label."""
+
+    code, title = "checkpoint_not_found", "Checkpoint not found"
+
+
 class JobNotFound(NotFound):
     """No such job."""
 
@@ -141,6 +153,18 @@ class AttemptConflict(EscaladeError):
     """This rollout was already reported with other content."""
 
     code, status, title = "attempt_conflict", 409, "Already reported with other content"
+
+
+class GroupClosed(EscaladeError):
+    """The group is closed; nothing about it changes any more."""
+
+    code, status, title = "group_closed", 409, "The group is closed"
+
+
+class CheckpointConflict(EscaladeError):
+    """This label names another step in this generation."""
+
+    code, status, title = "checkpoint_conflict", 409, "The label names another step"
 
 
 class IdempotencyConflict(EscaladeError):

@@ -5,11 +5,22 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
 from escalade.types.base import MAX_COMPLETION_CHARS, Message, Mode, Request, Response
 from escalade.types.environments import AnswerType, EnvironmentStatus
 from escalade.types.scores import Outcome, Verdict
+
+
+class Stratum(Request):
+    """A part of the pool and how much of each batch it gets; the first stratum that matches an environment has it."""
+
+    tag: str | None = Field(default=None, max_length=80)
+    answer_type: AnswerType | None = None
+    share: float | None = Field(default=None, gt=0, le=1)
+    """This share of the groups; give either this or `weight`."""
+    weight: float | None = Field(default=None, gt=0)
+    """What shares leave is divided in proportion to weight times number of environments."""
 
 
 class CurriculumSettings(Request):
@@ -19,6 +30,8 @@ class CurriculumSettings(Request):
     """`bayes`, `scaler` (the paper's), `staircase`, `rlve`, `adarft`, `learnability`, `fixed` or `uniform`."""
     constants: dict[str, float] = {}
     """Constants to change from their defaults, by name."""
+    strata: list[Stratum] = Field(default=[], max_length=64)
+    """Quotas and weights by tag and answer type; each stratum has a curriculum of its own."""
 
 
 class PoolFilter(Request):
@@ -167,6 +180,76 @@ class AttemptResults(Response):
     outcomes: list[AttemptOutcome]
     closed: list[str]
     """Groups that these reports completed."""
+
+
+class Deadline(Response):
+    """A group's deadline."""
+
+    group: str
+    deadline: datetime
+
+
+class DeadlineRequest(Request):
+    """Move a group's deadline."""
+
+    deadline: AwareDatetime
+
+
+class ClosedGroups(Response):
+    """Groups that a request closed."""
+
+    closed: list[str]
+
+
+class ActiveMember(Response):
+    """Why an environment is in the active set, or left it."""
+
+    environment: str
+    version: str
+    active: bool
+    level: float
+    entered: int | None = None
+    """Cursor at which it came in last."""
+    left: int | None = None
+    """Cursor at which it left last."""
+    reason: str | None = None
+    """Why it left, or why it is no longer served."""
+
+
+class StepMetrics(Response):
+    """One batch in figures; null where nothing was scored yet."""
+
+    cursor: int
+    groups: int
+    closed: int
+    informative: float | None = Field(default=None, ge=0, le=1)
+    """Share of the closed groups that are neither all right nor all wrong."""
+    all_wrong: int
+    all_right: int
+    accuracy: float | None = Field(default=None, ge=0, le=1)
+    """Mean over the scored rollouts."""
+    level: float
+    """Mean level served."""
+    relative_level: float
+    """Mean of level over top level, 0 to 1."""
+    errors: int
+    expired: int
+    coverage: int
+    """Distinct environments served so far."""
+    tags: dict[str, int]
+    """Groups by tag."""
+
+
+class RunMetrics(Response):
+    """A run over time."""
+
+    steps: list[StepMetrics]
+    open_groups: int
+    oldest_lease_s: float | None = None
+    """Seconds since the oldest batch with an open group was issued."""
+    suspects: list[str]
+    """Environments that the curriculum believes to be broken or trivial."""
+    next_page: str | None = None
 
 
 class Controller(Response):

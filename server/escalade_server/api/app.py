@@ -11,11 +11,11 @@ from fastapi.openapi.utils import get_openapi
 from prometheus_client import CollectorRegistry
 
 from escalade.types import Problem
-from escalade_server.api import dialects, environments, failures, imports, keys, operations, runs, scores
+from escalade_server.api import dialects, environments, failures, histories, imports, keys, operations, runs, scores
 from escalade_server.api.middleware import Envelope
 from escalade_server.api.services import Services
 
-ROUTERS = (environments.router, imports.router, scores.router, runs.router, keys.router)
+ROUTERS = (environments.router, imports.router, scores.router, histories.router, runs.router, keys.router)
 
 Opener = Callable[[], AbstractAsyncContextManager[Services]]
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from escalade.types import Scope
 from escalade_server.api.services import Services
-from escalade_server.errors import IdempotencyConflict, ScopeMissing, Unauthenticated
+from escalade_server.errors import IdempotencyConflict, InvalidRequest, ScopeMissing, Unauthenticated
 from escalade_server.runs import service as runs
 from escalade_server.storage import credentials, keys, tables
 from escalade_server.storage.clock import now
@@ -96,6 +96,19 @@ async def own_run(
 OwnRun = Annotated[tables.Run, Depends(own_run)]
 PageToken = Annotated[str | None, Query(max_length=120, description="`next_page` of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=1_000, description="Items per page.")]
+
+
+def number_of(page: str | None) -> int:
+    """The position that a page token of a numbered list means.
+
+    Raises:
+        InvalidRequest: It is none that this server gave.
+    """
+    if page is None:
+        return 0
+    if not (page.isascii() and page.isdecimal() and len(page) < 15):
+        raise InvalidRequest("`page` in the query: send `next_page` of the page before, unchanged.")
+    return int(page)
 
 
 class Claim:

@@ -11,15 +11,28 @@ from escalade.types import (
     AttemptResults,
     Batch,
     BatchRequest,
+    ClosedGroups,
     Controller,
+    Deadline,
+    DeadlineRequest,
     Event,
     Page,
     Run,
     RunPatch,
     RunRequest,
 )
-from escalade_server.api.deps import Caller, Limit, Once, OwnRun, PageToken, Reading, ServicesDep, Transaction, needs
-from escalade_server.errors import InvalidRequest
+from escalade_server.api.deps import (
+    Caller,
+    Limit,
+    Once,
+    OwnRun,
+    PageToken,
+    Reading,
+    ServicesDep,
+    Transaction,
+    needs,
+    number_of,
+)
 from escalade_server.runs import attempts, batches
 from escalade_server.runs import service as runs
 
@@ -68,6 +81,36 @@ async def issue_batch(run: OwnRun, cursor: Cursor, body: BatchRequest, services:
     return await batches.issue(services.desk, run=run, cursor=cursor, request=body)
 
 
+@router.put("/{run}/batches/{cursor}/refills/{refill}", **needs("train"))
+async def issue_refill(
+    run: OwnRun,
+    cursor: Cursor,
+    refill: Annotated[int, Path(ge=1, le=1_000, description="Which refill of this batch: 1, 2, ...")],
+    body: BatchRequest,
+    services: ServicesDep,
+) -> Batch:
+    """More groups for a batch, in place of dropped ones. The same refill is the same groups, on every retry."""
+    return await batches.issue(services.desk, run=run, cursor=cursor, request=body, refill=refill)
+
+
+@router.post("/{run}/batches/{cursor}/close", **needs("train"))
+async def close_batch(run: OwnRun, cursor: Cursor, services: ServicesDep) -> ClosedGroups:
+    """End a batch early: rollouts that have not come expire. A second time closes nothing."""
+    return ClosedGroups(closed=await batches.close(services.journal, run=run, cursor=cursor))
+
+
+@router.patch("/{run}/batches/{cursor}/groups/{group}", **needs("train"))
+async def move_deadline(
+    run: OwnRun,
+    cursor: Cursor,
+    group: Annotated[str, Path(max_length=40)],
+    body: DeadlineRequest,
+    services: ServicesDep,
+) -> Deadline:
+    """Move the deadline of an open group."""
+    return await batches.extend(services.journal, run=run, cursor=cursor, group=group, deadline=body.deadline)
+
+
 @router.post("/{run}/attempts", **needs("train"))
 async def report_attempts(run: OwnRun, body: AttemptReports, services: ServicesDep) -> AttemptResults:
     """Score and store rollouts. The same report again gives the first outcome; another answer is a conflict."""
@@ -79,7 +122,7 @@ async def list_controllers(
     run: OwnRun, session: Reading, services: ServicesDep, page: PageToken = None, limit: Limit = 1_000
 ) -> Page[Controller]:
     """Difficulty per environment, in the order of the run's pool."""
-    return await runs.controllers(session, journal=services.journal, run=run, after=_number(page), limit=limit)
+    return await runs.controllers(session, journal=services.journal, run=run, after=number_of(page), limit=limit)
 
 
 @router.get("/{run}/events", **needs("read", "train"))
@@ -91,12 +134,4 @@ async def list_events(
     after: Annotated[int, Query(ge=0, description="First sequence number wanted.")] = 0,
 ) -> Page[Event]:
     """The run's append-only log, in order."""
-    return await runs.list_events(session, run=run, after=max(_number(page), after), limit=limit)
-
-
-def _number(page: str | None) -> int:
-    if page is None:
-        return 0
-    if not (page.isascii() and page.isdecimal() and len(page) < 15):
-        raise InvalidRequest("`page` in the query: send `next_page` of the page before, unchanged.")
-    return int(page)
+    return await runs.list_events(session, run=run, after=max(number_of(page), after), limit=limit)

@@ -78,7 +78,7 @@ async def report(
 async def _file(session: AsyncSession, run: tables.Run, reports: Sequence[AttemptReport]) -> list[Filed]:
     names = [_parse(item.group) for item in reports]
     cursors = [name[0] for name in names if name is not None]
-    groups = await runs.groups_at(session, run.id, run.generation, cursors)
+    groups = await runs.groups_at(session, run.id, await runs.lineage(session, run), cursors)
     filed = []
     for item, name in zip(reports, names, strict=True):
         group = groups.get(name) if name is not None else None
@@ -135,14 +135,17 @@ async def _store(
     """Record what is new, and close groups; the attempts as they are stored now, and the groups closed by this."""
     await close_overdue(writer)
     cursors = {item.group.cursor for item in filed}
-    groups = await runs.groups_at(writer.session, writer.run.id, writer.run.generation, cursors)
+    line = await runs.lineage(writer.session, writer.run)
+    groups = await runs.groups_at(writer.session, writer.run.id, line, cursors)
     by_id = {group.id: group for group in groups.values()}
     ids = sorted({item.group.id for item in filed})
     rows = []
     for key, item in new.items():
         group = by_id.get(item.group.id)
         if group is None:
-            raise GroupNotFound(f"`group`: group {item.report.group} is of an earlier generation of this run.")
+            raise GroupNotFound(
+                f"`group`: the run was restored meanwhile; group {item.report.group} has to be asked for again."
+            )
         rows.append(_row(item, judged[key], late=group.closed_at is not None, writer=writer))
     await attempts.record(writer.session, rows)
     stored = await attempts.of_groups(writer.session, ids)
@@ -173,6 +176,7 @@ def _row(item: Filed, judgement: Judgement, *, late: bool, writer: Writer) -> di
         "completion_tokens": item.report.completion_tokens,
         "policy_step": item.report.policy_step,
         "late": late,
+        "sequence": writer.state.sequence,
         "reported_at": writer.at,
     }
 

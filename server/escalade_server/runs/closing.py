@@ -28,11 +28,17 @@ async def close_complete(writer: Writer, groups: Sequence[BatchGroup]) -> list[s
     return await _close(writer, complete, "complete")
 
 
+async def close_now(writer: Writer, groups: Sequence[BatchGroup]) -> list[str]:
+    """Close those of the groups that are open; missing rollouts have expired. Returns their names."""
+    return await _close(writer, [group for group in groups if group.closed_at is None], "request")
+
+
 async def _close(writer: Writer, groups: Sequence[BatchGroup], reason: str) -> list[str]:
     tallies = await runs.tallies(writer.session, [group.id for group in groups])
     new: list[tuple[str, dict[str, Any]]] = []
     for group in groups:
-        if not await runs.close_group(writer.session, group.id, at=writer.at, reason=reason):
+        sequence = writer.state.sequence + len(new)
+        if not await runs.close_group(writer.session, group.id, at=writer.at, reason=reason, sequence=sequence):
             continue
         came, scored, right = tallies.get(group.id, (0, 0, 0))
         payload = {

@@ -16,7 +16,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from escalade_server.errors import RunNotFound
-from escalade_server.runs.state import RunState, dump, fold, load
+from escalade_server.runs.state import RunState, dump, fold, load, restored
 from escalade_server.storage import events, runs
 from escalade_server.storage.clock import now
 from escalade_server.storage.sessions import AsyncSession, Database
@@ -85,17 +85,27 @@ class Journal:
     async def state(self, session: AsyncSession, run: Run) -> RunState:
         """The fold of a run's events as this session sees them."""
         state = self._states.get(run.id)
-        if state is None or state.sequence > run.sequence:
-            # Another process's transaction may have been rolled back under a state read elsewhere: start over.
-            snapshot = await events.latest_snapshot(session, run.id)
-            state = load(snapshot.state) if snapshot is not None else None
+        if state is not None and state.sequence <= run.sequence:
+            return await self._fold(session, run.id, state, run.sequence)
+        return await self.state_at(session, run.id, run.sequence)
+
+    async def state_at(self, session: AsyncSession, run_id: str, sequence: int) -> RunState:
+        """The fold of a run's first `sequence` events."""
+        snapshot = await events.latest_snapshot(session, run_id, sequence)
+        return await self._fold(session, run_id, load(snapshot.state) if snapshot is not None else None, sequence)
+
+    async def _fold(self, session: AsyncSession, run_id: str, state: RunState | None, sequence: int) -> RunState:
+        """A state and the events after it, up to a position of the log."""
         at = 0 if state is None else state.sequence
-        if at < run.sequence:
-            for event in await events.since(session, run.id, at):
-                if event.sequence < run.sequence:
+        if at < sequence:
+            for event in await events.since(session, run_id, at, sequence - at):
+                if event.kind == "restored":
+                    then = await self.state_at(session, run_id, event.payload["sequence"])
+                    state = restored(then, event.sequence)
+                else:
                     state = fold(state, event.kind, event.payload)
         if state is None:
-            raise RunNotFound(f"Run {run.id} has no events.")
+            raise RunNotFound(f"Run {run_id} has no events.")
         return state
 
     def forget(self, run_id: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,10 +63,9 @@ def entry(row: Environment) -> dict[str, Any]:
     }
 
 
-def member_row(run_id: str, position: int, row: Environment) -> Mapping[str, Any]:
-    """A member as it is stored."""
+def member_row(position: int, row: Environment) -> dict[str, Any]:
+    """A member as it is stored, but for its run."""
     return {
-        "run_id": run_id,
         "position": position,
         "environment_id": row.id,
         "version_id": row.version_id,
@@ -87,15 +86,16 @@ async def refresh(writer: Writer) -> None:
         if not gone and environment.answer_type != "checked":
             entering.append(environment)
     if entering:
-        size = len(await runs.pool(writer.session, writer.run.id))
-        rows = [member_row(writer.run.id, size + offset, row) for offset, row in enumerate(entering)]
+        size = writer.state.members
+        rows = [{"run_id": writer.run.id} | member_row(size + offset, row) for offset, row in enumerate(entering)]
         await runs.add_pool(writer.session, rows)
         await writer.record("entered", {"first": size, "pool": [entry(row) for row in entering]})
 
 
 async def retire(writer: Writer, position: int, slug: str, reason: str) -> None:
     """Take a member out of the pool, once."""
-    if await runs.retire(writer.session, writer.run.id, position, reason):
+    sequence = writer.state.sequence
+    if await runs.retire(writer.session, writer.run.id, position, reason=reason, sequence=sequence):
         await writer.record("retired", {"environment": position, "name": slug, "reason": reason})
 
 

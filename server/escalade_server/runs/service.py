@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from escalade.types import Controller, Event, Page, Run, RunPatch, RunRequest
@@ -29,17 +29,38 @@ async def create(session: AsyncSession, *, owner: str, request: RunRequest, admi
     if request.reveal_answers and not admin:
         raise ScopeMissing("`reveal_answers` needs a key with the scope `admin`.")
     chosen = await pool.choose(session, request.pool)
-    payload = {
-        "policy": request.curriculum.policy,
-        "constants": dict(request.curriculum.constants),
-        "groups": request.groups,
-        "seed": request.seed,
-        "pool": [pool.entry(row) for row in chosen],
-    }
+    entries = [pool.entry(row) for row in chosen]
     try:
-        begin(payload)
+        begin(created_payload(request, entries))
     except PolicyError as error:
         raise PolicyUnknown(f"`curriculum`: {error}") from error
+    members = [pool.member_row(index, row) for index, row in enumerate(chosen)]
+    run = await begin_run(session, owner=owner, request=request, pool_entries=entries, members=members)
+    return present(run, len(chosen))
+
+
+def created_payload(request: RunRequest, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A run's first event."""
+    return {
+        "policy": request.curriculum.policy,
+        "constants": dict(request.curriculum.constants),
+        "strata": [stratum.model_dump() for stratum in request.curriculum.strata],
+        "groups": request.groups,
+        "seed": request.seed,
+        "pool": list(entries),
+    }
+
+
+async def begin_run(
+    session: AsyncSession,
+    *,
+    owner: str,
+    request: RunRequest,
+    pool_entries: Sequence[Mapping[str, Any]],
+    members: Sequence[Mapping[str, Any]],
+    later: Sequence[tuple[str, dict[str, Any]]] = (),
+) -> tables.Run:
+    """Store a run with its pool, its first event and those that follow at once."""
     run = tables.Run(
         id=new_id("run"),
         key_id=owner,
@@ -53,9 +74,11 @@ async def create(session: AsyncSession, *, owner: str, request: RunRequest, admi
     )
     session.add(run)
     await session.flush()
-    await queries.add_pool(session, [pool.member_row(run.id, index, row) for index, row in enumerate(chosen)])
-    await event_queries.append(session, run, [("created", payload)], run.created_at)
-    return present(run, len(chosen))
+    session.add(tables.Generation(run_id=run.id, number=0, created_at=run.created_at))
+    await queries.add_pool(session, [{"run_id": run.id} | dict(member) for member in members])
+    log = [("created", created_payload(request, pool_entries)), *later]
+    await event_queries.append(session, run, log, run.created_at)
+    return run
 
 
 async def own(session: AsyncSession, run_id: str, owner: str | None) -> tables.Run:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from escalade_server.curriculum.policies import policy
+from escalade_server.curriculum.strata import Stratum, stratified
 from escalade_server.curriculum.types import BatchQuery, ClosedGroup, Policy, PoolEntry, Proposal
 from escalade_server.errors import ReplayDiverged
 
@@ -43,8 +44,12 @@ class RunState:
     sequence: int
     """Events folded so far."""
     policy: Policy[Any]
+    strata: Sequence[Mapping[str, Any]]
+    """What the policy is divided by; empty for one curriculum over the whole pool."""
     curriculum: Any
     seed: int
+    members: int
+    """Environments in the pool so far, retired ones included."""
     batches: int
     draws: Mapping[tuple[int, int], int]
     """Instances used so far of each (environment, level)."""
@@ -56,14 +61,16 @@ def random_for(seed: int, purpose: str, *numbers: int) -> random.Random:
     return random.Random(int.from_bytes(hashlib.sha256(text.encode()).digest(), "big"))
 
 
-def plan_batch(state: RunState, *, cursor: int, groups: int, rollouts: int) -> tuple[list[Planned], RunState]:
-    """What to serve at a cursor, and the state after it.
+def plan_batch(
+    state: RunState, *, cursor: int, groups: int, rollouts: int, refill: int = 0
+) -> tuple[list[Planned], RunState]:
+    """What to serve at a cursor (or as its k-th refill), and the state after it.
 
     Raises:
         PolicyError: Every environment of the pool is retired.
     """
     query = BatchQuery(cursor=cursor, groups=groups, rollouts=rollouts)
-    return _plan(state, query, random_for(state.seed, "batch", cursor), batches=1)
+    return _plan(state, query, random_for(state.seed, "batch", cursor, refill), batches=int(refill == 0))
 
 
 def plan_replacement(
@@ -99,9 +106,9 @@ def begin(payload: Mapping[str, Any]) -> RunState:
     Raises:
         PolicyError: The policy or one of its constants is unknown, or the pool is empty.
     """
-    chosen = policy(payload["policy"])
+    chosen = _policy(payload)
     curriculum = chosen.start(_entries(payload["pool"]), payload["groups"], payload["constants"])
-    return RunState(1, chosen, curriculum, payload["seed"], 0, {})
+    return RunState(1, chosen, payload.get("strata", []), curriculum, payload["seed"], len(payload["pool"]), 0, {})
 
 
 def fold(state: RunState | None, kind: str, payload: Mapping[str, Any]) -> RunState:
@@ -117,7 +124,7 @@ def fold(state: RunState | None, kind: str, payload: Mapping[str, Any]) -> RunSt
     match kind:
         case "batch":
             size = {"cursor": payload["cursor"], "groups": payload["groups"], "rollouts": payload["rollouts"]}
-            planned, after = plan_batch(state, **size)
+            planned, after = plan_batch(state, **size, refill=payload["refill"])
             _require_same(planned, payload)
         case "replaced":
             size = {"cursor": payload["cursor"], "groups": len(payload["positions"]), "rollouts": payload["rollouts"]}
@@ -129,7 +136,13 @@ def fold(state: RunState | None, kind: str, payload: Mapping[str, Any]) -> RunSt
         case "retired":
             after = replace(state, curriculum=state.policy.retire(state.curriculum, payload["environment"]))
         case "entered":
-            after = replace(state, curriculum=state.policy.extend(state.curriculum, _entries(payload["pool"])))
+            entries = _entries(payload["pool"])
+            curriculum = state.policy.extend(state.curriculum, entries)
+            after = replace(state, curriculum=curriculum, members=state.members + len(entries))
+        case "checkpoint":
+            after = state
+        case "adopted":
+            after = replace(load(payload["state"]), seed=state.seed, sequence=state.sequence)
         case "tick":
             after = replace(state, curriculum=state.policy.tick(state.curriculum))
         case _:
@@ -142,13 +155,20 @@ def advanced(state: RunState) -> RunState:
     return replace(state, sequence=state.sequence + 1)
 
 
+def restored(then: RunState, sequence: int) -> RunState:
+    """The state after event `sequence` went back to an earlier one."""
+    return replace(then, sequence=sequence + 1)
+
+
 def dump(state: RunState) -> str:
     """The state as text; `load(dump(state))` is the same bit for bit."""
     document = {
         "sequence": state.sequence,
         "policy": state.policy.name,
+        "strata": state.strata,
         "curriculum": state.policy.dump(state.curriculum),
         "seed": state.seed,
+        "members": state.members,
         "batches": state.batches,
         "draws": [[*key, count] for key, count in state.draws.items()],
     }
@@ -158,10 +178,23 @@ def dump(state: RunState) -> str:
 def load(text: str) -> RunState:
     """The state that `dump` wrote."""
     document = json.loads(text)
-    chosen = policy(document["policy"])
+    chosen = _policy(document)
     draws = {(environment, level): count for environment, level, count in document["draws"]}
-    curriculum = chosen.load(document["curriculum"])
-    return RunState(document["sequence"], chosen, curriculum, document["seed"], document["batches"], draws)
+    return RunState(
+        sequence=document["sequence"],
+        policy=chosen,
+        strata=document["strata"],
+        curriculum=chosen.load(document["curriculum"]),
+        seed=document["seed"],
+        members=document["members"],
+        batches=document["batches"],
+        draws=draws,
+    )
+
+
+def _policy(payload: Mapping[str, Any]) -> Policy[Any]:
+    strata = [Stratum(**stratum) for stratum in payload.get("strata", ())]
+    return stratified(policy(payload["policy"]), strata)
 
 
 def _entries(pool: Sequence[Mapping[str, Any]]) -> list[PoolEntry]:

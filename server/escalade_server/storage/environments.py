@@ -17,6 +17,15 @@ async def by_slug(session: AsyncSession, slug: str) -> Environment | None:
     return found
 
 
+async def by_slugs(session: AsyncSession, slugs: Sequence[str]) -> dict[str, Environment]:
+    """Environments by slug."""
+    found: dict[str, Environment] = {}
+    for part in chunks(slugs):
+        rows = await session.scalars(select(Environment).where(Environment.slug.in_(part)))
+        found.update({row.slug: row for row in rows})
+    return found
+
+
 async def by_source(session: AsyncSession, source: str, names: Sequence[str]) -> dict[str, Environment]:
     """Environments of a source, by their names there."""
     found: dict[str, Environment] = {}

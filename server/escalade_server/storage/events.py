@@ -58,10 +58,19 @@ async def since(session: AsyncSession, run_id: str, sequence: int, limit: int | 
     return list(await session.scalars(query.limit(limit) if limit is not None else query))
 
 
-async def latest_snapshot(session: AsyncSession, run_id: str) -> Snapshot | None:
-    """The newest snapshot of a run."""
+async def of_kinds(session: AsyncSession, run_id: str, kinds: Sequence[str]) -> list[Event]:
+    """Events of some kinds, in order."""
+    query = select(Event).where(Event.run_id == run_id, Event.kind.in_(kinds)).order_by(Event.sequence)
+    return list(await session.scalars(query))
+
+
+async def latest_snapshot(session: AsyncSession, run_id: str, through: int) -> Snapshot | None:
+    """The newest snapshot of a run that holds at most `through` events."""
     found: Snapshot | None = await session.scalar(
-        select(Snapshot).where(Snapshot.run_id == run_id).order_by(Snapshot.sequence.desc()).limit(1)
+        select(Snapshot)
+        .where(Snapshot.run_id == run_id, Snapshot.sequence <= through)
+        .order_by(Snapshot.sequence.desc())
+        .limit(1)
     )
     return found
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, case, func, select, update
+from sqlalchemy import ColumnElement, Row, and_, case, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from escalade_server.storage.statements import chunks, insert_new
@@ -16,6 +16,7 @@ from escalade_server.storage.tables import (
     BatchGroup,
     Environment,
     EnvironmentVersion,
+    Generation,
     Run,
     RunEnvironment,
 )
@@ -77,12 +78,12 @@ async def add_pool(session: AsyncSession, rows: Iterable[Mapping[str, Any]]) -> 
     await insert_new(session, RunEnvironment, rows)
 
 
-async def retire(session: AsyncSession, run_id: str, position: int, reason: str) -> bool:
+async def retire(session: AsyncSession, run_id: str, position: int, *, reason: str, sequence: int) -> bool:
     """Mark a member as retired; False if it was."""
     done = await session.scalar(
         update(RunEnvironment)
         .where(RunEnvironment.run_id == run_id, RunEnvironment.position == position, RunEnvironment.retired.is_(None))
-        .values(retired=reason)
+        .values(retired=reason, retired_sequence=sequence)
         .returning(RunEnvironment.position)
     )
     return done is not None
@@ -104,16 +105,66 @@ async def changed_members(session: AsyncSession, run_id: str) -> Sequence[Row[Ru
     return (await session.execute(query)).all()
 
 
-async def get_batch(session: AsyncSession, run_id: str, generation: int, cursor: int) -> Batch | None:
-    """One batch."""
-    return await session.get(Batch, (run_id, generation, cursor), populate_existing=True)
+Lineage = Sequence[tuple[int, int | None]]
+"""Generations that make up a run's history, newest first, each with the sequence number that its part ends before."""
 
 
-async def get_groups(session: AsyncSession, run_id: str, generation: int, cursor: int) -> list[BatchGroup]:
+async def lineage(session: AsyncSession, run: Run) -> Lineage:
+    """What history a run has."""
+    if run.generation == 0:
+        return [(0, None)]
+    rows = {row.number: row for row in await session.scalars(select(Generation).where(Generation.run_id == run.id))}
+    line: list[tuple[int, int | None]] = []
+    row: Generation | None = rows[run.generation]
+    bound: int | None = None
+    while row is not None:
+        line.append((row.number, bound))
+        bound = row.bound
+        row = rows[row.parent] if row.parent is not None else None
+    return line
+
+
+async def last_generation(session: AsyncSession, run_id: str) -> int:
+    """The newest generation of a run."""
+    found = await session.scalar(select(func.max(Generation.number)).where(Generation.run_id == run_id))
+    return found or 0
+
+
+def belongs(table: type[Batch] | type[BatchGroup], line: Lineage) -> ColumnElement[bool]:
+    """Whether a row is part of a run's history."""
+    return or_(
+        *(
+            and_(table.generation == number, table.sequence < bound)
+            if bound is not None
+            else table.generation == number
+            for number, bound in line
+        )
+    )
+
+
+async def get_batch(session: AsyncSession, run_id: str, line: Lineage, cursor: int, refill: int = 0) -> Batch | None:
+    """One batch, or one refill of it."""
+    query = (
+        select(Batch)
+        .where(Batch.run_id == run_id, Batch.cursor == cursor, Batch.refill == refill, belongs(Batch, line))
+        .order_by(Batch.generation.desc())
+        .limit(1)
+        .execution_options(populate_existing=True)
+    )
+    found: Batch | None = await session.scalar(query)
+    return found
+
+
+async def get_groups(session: AsyncSession, batch: Batch) -> list[BatchGroup]:
     """A batch's groups in order."""
     query = (
         select(BatchGroup)
-        .where(BatchGroup.run_id == run_id, BatchGroup.generation == generation, BatchGroup.cursor == cursor)
+        .where(
+            BatchGroup.run_id == batch.run_id,
+            BatchGroup.generation == batch.generation,
+            BatchGroup.cursor == batch.cursor,
+            BatchGroup.refill == batch.refill,
+        )
         .order_by(BatchGroup.position)
         .execution_options(populate_existing=True)
     )
@@ -121,16 +172,13 @@ async def get_groups(session: AsyncSession, run_id: str, generation: int, cursor
 
 
 async def groups_at(
-    session: AsyncSession, run_id: str, generation: int, cursors: Iterable[int]
+    session: AsyncSession, run_id: str, line: Lineage, cursors: Iterable[int]
 ) -> dict[tuple[int, int], BatchGroup]:
-    """Groups of some batches, by (cursor, position)."""
+    """Groups of some batches and their refills, by (cursor, position)."""
     query = (
         select(BatchGroup)
-        .where(
-            BatchGroup.run_id == run_id,
-            BatchGroup.generation == generation,
-            BatchGroup.cursor.in_(sorted(set(cursors))),
-        )
+        .where(BatchGroup.run_id == run_id, BatchGroup.cursor.in_(sorted(set(cursors))), belongs(BatchGroup, line))
+        .order_by(BatchGroup.generation)
         .execution_options(populate_existing=True)
     )
     return {(group.cursor, group.position): group for group in await session.scalars(query)}
@@ -153,19 +201,27 @@ async def set_instances(session: AsyncSession, chosen: Mapping[int, str]) -> Non
         )
 
 
-async def make_ready(session: AsyncSession, run_id: str, generation: int, cursor: int, deadline: datetime) -> bool:
+async def make_ready(session: AsyncSession, batch: Batch, deadline: datetime) -> bool:
     """Set a batch's deadlines once; False if another has."""
+    same = (
+        Batch.run_id == batch.run_id,
+        Batch.generation == batch.generation,
+        Batch.cursor == batch.cursor,
+        Batch.refill == batch.refill,
+    )
     done = await session.scalar(
-        update(Batch)
-        .where(Batch.run_id == run_id, Batch.generation == generation, Batch.cursor == cursor, Batch.ready.is_(False))
-        .values(ready=True)
-        .returning(Batch.cursor)
+        update(Batch).where(*same, Batch.ready.is_(False)).values(ready=True).returning(Batch.cursor)
     )
     if done is None:
         return False
     await session.execute(
         update(BatchGroup)
-        .where(BatchGroup.run_id == run_id, BatchGroup.generation == generation, BatchGroup.cursor == cursor)
+        .where(
+            BatchGroup.run_id == batch.run_id,
+            BatchGroup.generation == batch.generation,
+            BatchGroup.cursor == batch.cursor,
+            BatchGroup.refill == batch.refill,
+        )
         .values(deadline=deadline)
         .execution_options(synchronize_session=False)
     )
@@ -187,12 +243,12 @@ async def overdue(session: AsyncSession, run_id: str, generation: int, at: datet
     return list(await session.scalars(query))
 
 
-async def close_group(session: AsyncSession, group_id: int, *, at: datetime, reason: str) -> bool:
+async def close_group(session: AsyncSession, group_id: int, *, at: datetime, reason: str, sequence: int) -> bool:
     """Close a group once; False if it was closed."""
     done = await session.scalar(
         update(BatchGroup)
         .where(BatchGroup.id == group_id, BatchGroup.closed_at.is_(None))
-        .values(closed_at=at, close_reason=reason)
+        .values(closed_at=at, close_reason=reason, closed_sequence=sequence)
         .returning(BatchGroup.id)
         .execution_options(synchronize_session=False)
     )
@@ -213,4 +269,35 @@ async def tallies(session: AsyncSession, group_ids: Sequence[int]) -> dict[int, 
         found.update(
             {group: (count, int(some), int(good)) for group, count, some, good in await session.execute(query)}
         )
+    return found
+
+
+async def set_deadline(session: AsyncSession, group_id: int, deadline: datetime) -> bool:
+    """Move an open group's deadline; False if it is closed."""
+    done = await session.scalar(
+        update(BatchGroup)
+        .where(BatchGroup.id == group_id, BatchGroup.closed_at.is_(None))
+        .values(deadline=deadline)
+        .returning(BatchGroup.id)
+        .execution_options(synchronize_session=False)
+    )
+    return done is not None
+
+
+async def oldest_open(session: AsyncSession, run_id: str, generation: int) -> datetime | None:
+    """When the oldest batch with an open group was issued."""
+    query = (
+        select(func.min(Batch.created_at))
+        .join(
+            BatchGroup,
+            and_(
+                BatchGroup.run_id == Batch.run_id,
+                BatchGroup.generation == Batch.generation,
+                BatchGroup.cursor == Batch.cursor,
+                BatchGroup.refill == Batch.refill,
+            ),
+        )
+        .where(Batch.run_id == run_id, Batch.generation == generation, BatchGroup.closed_at.is_(None))
+    )
+    found: datetime | None = await session.scalar(query)
     return found

@@ -218,6 +218,36 @@ class Run(Base):
     deleted_at: Mapped[datetime | None]
 
 
+class Generation(Base):
+    """One line of a run's history. A restore begins a new one, at a checkpoint of another."""
+
+    __tablename__ = "generation"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("run.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    parent: Mapped[int | None]
+    """The generation whose checkpoint was restored; None for the first."""
+    bound: Mapped[int | None]
+    """Of the parent's history, what was issued before this sequence number is this one's too."""
+    created_at: Mapped[datetime]
+
+
+class Checkpoint(Base):
+    """A named position in a run's log."""
+
+    __tablename__ = "checkpoint"
+    __table_args__ = (UniqueConstraint("run_id", "generation", "label"),)
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("run.id"), primary_key=True)
+    sequence: Mapped[int] = mapped_column(primary_key=True)
+    """How many events it holds."""
+    generation: Mapped[int]
+    label: Mapped[str] = mapped_column(String(200))
+    step: Mapped[int | None]
+    """The trainer's step number."""
+    created_at: Mapped[datetime]
+
+
 class RunEnvironment(Base):
     """One environment version of a run's pool; `position` is its index in the curriculum."""
 
@@ -231,6 +261,8 @@ class RunEnvironment(Base):
     """Highest level of the version's ladder."""
     retired: Mapped[str | None] = mapped_column(Text)
     """Why it is no longer proposed."""
+    retired_sequence: Mapped[int | None]
+    """Number of the event that retired it."""
 
 
 class Batch(Base):
@@ -241,6 +273,10 @@ class Batch(Base):
     run_id: Mapped[str] = mapped_column(ForeignKey("run.id"), primary_key=True)
     generation: Mapped[int] = mapped_column(primary_key=True)
     cursor: Mapped[int] = mapped_column(primary_key=True)
+    refill: Mapped[int] = mapped_column(primary_key=True)
+    """0 for the batch itself, k for its k-th refill."""
+    sequence: Mapped[int]
+    """Number of the event that issued it."""
     groups: Mapped[int]
     rollouts: Mapped[int]
     ready: Mapped[bool]
@@ -261,7 +297,11 @@ class BatchGroup(Base):
     run_id: Mapped[str] = mapped_column(ForeignKey("run.id"))
     generation: Mapped[int]
     cursor: Mapped[int]
+    refill: Mapped[int]
     position: Mapped[int]
+    """Place in the batch, those of its refills counted on."""
+    sequence: Mapped[int]
+    """Number of the event that issued it."""
     environment: Mapped[int]
     """Position in the run's pool."""
     level: Mapped[int]
@@ -272,7 +312,9 @@ class BatchGroup(Base):
     deadline: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
     close_reason: Mapped[str | None] = mapped_column(String(20))
-    """`complete` or `deadline`."""
+    """`complete`, `deadline` or `request`."""
+    closed_sequence: Mapped[int | None]
+    """Number of the event that closed it."""
 
 
 class Attempt(Base):
@@ -295,6 +337,8 @@ class Attempt(Base):
     completion_tokens: Mapped[int | None]
     policy_step: Mapped[int | None]
     late: Mapped[bool]
+    sequence: Mapped[int]
+    """How many events the run's log had when it came."""
     reported_at: Mapped[datetime]
 
 

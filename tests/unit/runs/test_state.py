@@ -38,7 +38,7 @@ class History:
         except PolicyError:
             return
         proposals = [group.document() for group in planned]
-        payload = {"cursor": self.cursor, "groups": groups, "rollouts": 4, "proposals": proposals}
+        payload = {"cursor": self.cursor, "refill": 0, "groups": groups, "rollouts": 4, "proposals": proposals}
         self.log("batch", payload, advanced(after))
         self.open += [
             {"cursor": self.cursor, "environment": group.environment, "level": group.level} for group in planned
