@@ -75,7 +75,7 @@ def parse(arguments: Sequence[str] | None) -> Options:
         description="Start a server and let a simulated learner climb its environments.",
     )
     parser.add_argument("--steps", type=_count(100_000), default=60, help="steps of the learner (default: 60)")
-    parser.add_argument("--groups", type=_count(1_024), default=16, help="groups per step (default: 16)")
+    parser.add_argument("--groups", type=_count(1_024), default=12, help="groups per step (default: 12)")
     parser.add_argument("--rollouts", type=_count(64), default=8, help="answers per group (default: 8)")
     parser.add_argument("--data", type=Path, default=default_data(), help="server's data folder (default: %(default)s)")
     parser.add_argument("--archive", type=Path, default=None, help="archive in the SCALER format to import")

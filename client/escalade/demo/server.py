@@ -17,8 +17,6 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-import httpx
-
 from escalade import Client, EscaladeError
 from escalade.demo.settings import engine_address, server_environment
 from escalade.settings import ADMIN_KEY_FILE
@@ -72,19 +70,24 @@ def engine_fault(address: str | None = None) -> str | None:
     """Why no Docker engine can be used; None where one answers, or where only Docker's own tools can tell."""
     address = address or engine_address()
     parts = urlsplit(address)
+    family: socket.AddressFamily
+    place: str | tuple[str, int]
     if parts.scheme == "unix":
-        transport, url = httpx.HTTPTransport(uds=parts.path), "http://docker/_ping"
+        family, place = socket.AF_UNIX, parts.path
     elif parts.scheme in ("tcp", "http"):
-        transport, url = httpx.HTTPTransport(), f"http://{parts.netloc}/_ping"
+        family, place = socket.AF_INET, (parts.hostname or HOST, parts.port or 2375)
     else:
         return None
     try:
-        with httpx.Client(transport=transport, timeout=PING_S) as client:
-            status = client.get(url).status_code
-    except httpx.HTTPError as error:
-        return f"{address}: {error}"
+        with socket.socket(family) as connection:
+            connection.settimeout(PING_S)
+            connection.connect(place)
+            connection.sendall(b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n")
+            answer = connection.recv(1_024)
+    except OSError as error:
+        return f"{address}: {error.strerror or error}"
     # An engine that wants TLS answers 400 in plain text: it is there, and the server speaks to it as Docker does.
-    return None if status < 500 else f"{address} answers with HTTP {status}"
+    return None if answer.startswith((b"HTTP/1.0 200", b"HTTP/1.1 200", b"HTTP/1.0 400")) else f"{address}: no engine"
 
 
 @contextmanager
@@ -152,14 +155,14 @@ def require_alive(server: Server) -> None:
         raise DemoError(f"the server ended with exit status {status}: {words} (its log: {server.log})")
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """End the server: in order, and if it does not, by force."""
-    for number, limit_s in ((signal.SIGINT, STOP_S), (signal.SIGTERM, STOP_S / 3), (signal.SIGKILL, STOP_S)):
+def stop(process: subprocess.Popen[bytes], *, patience_s: float = STOP_S) -> None:
+    """End the server: in order, and if it does not within `patience_s`, by force."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         if process.poll() is not None:
             return
         process.send_signal(number)
         try:
-            process.wait(limit_s)
+            process.wait(patience_s)
         except subprocess.TimeoutExpired:
             continue
 
