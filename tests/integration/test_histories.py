@@ -1,0 +1,244 @@
+"""Checkpoints, restores, forks and documents: nothing is lost, and the same cursors give the same batches."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+
+async def batch(client: httpx.AsyncClient, run: str, cursor: int, **body: Any) -> dict[str, Any]:
+    reply = await client.put(f"/v1/runs/{run}/batches/{cursor}", json=body)
+    assert reply.status_code == 200, reply.text
+    found: dict[str, Any] = reply.json()
+    return found
+
+
+async def report(client: httpx.AsyncClient, run: str, issued: dict[str, Any], *, rollouts: int = 2) -> dict[str, Any]:
+    attempts = [
+        {"group": group["group"], "rollout": rollout, "score": float((index + rollout + issued["cursor"]) % 2)}
+        for index, group in enumerate(issued["groups"])
+        for rollout in range(rollouts)
+    ]
+    reply = await client.post(f"/v1/runs/{run}/attempts", json={"attempts": attempts})
+    assert reply.status_code == 200, reply.text
+    done: dict[str, Any] = reply.json()
+    return done
+
+
+def content(issued: dict[str, Any]) -> list[Any]:
+    return [(group["group"], group["instance"], group["level"]) for group in issued["groups"]]
+
+
+async def controllers(client: httpx.AsyncClient, run: str) -> Any:
+    return (await client.get(f"/v1/runs/{run}/controllers")).json()["items"]
+
+
+async def test_after_a_restore_the_same_cursors_give_the_same_batches(
+    trainer: httpx.AsyncClient, start_run: Any
+) -> None:
+    run = (await start_run())["run"]
+    for cursor in range(2):
+        await report(trainer, run, await batch(trainer, run, cursor))
+    made = await trainer.post(f"/v1/runs/{run}/checkpoints", json={"label": "two", "step": 2})
+    assert made.status_code == 201
+    assert (await trainer.post(f"/v1/runs/{run}/checkpoints", json={"label": "two", "step": 2})).json() == made.json()
+    other = await trainer.post(f"/v1/runs/{run}/checkpoints", json={"label": "two", "step": 9})
+    assert other.json()["code"] == "checkpoint_conflict"
+    before = await controllers(trainer, run)
+    first = []
+    for cursor in range(2, 5):
+        first.append(await batch(trainer, run, cursor))
+        await report(trainer, run, first[-1])
+    after = await controllers(trainer, run)
+    restored = (await trainer.post(f"/v1/runs/{run}/restore", json={"label": "two"})).json()
+    assert (restored["generation"], restored["step"], restored["dropped"]) == (1, 2, [])
+    assert await controllers(trainer, run) == before
+    second = []
+    for cursor in range(2, 5):
+        second.append(await batch(trainer, run, cursor))
+        done = await report(trainer, run, second[-1])
+        assert not any(outcome["repeat"] for outcome in done["outcomes"]), "a new generation has attempts of its own"
+    assert [content(one) for one in second] == [content(one) for one in first]
+    assert await controllers(trainer, run) == after
+    assert content(await batch(trainer, run, 0)), "what came before the checkpoint is still there"
+    again = (await trainer.post(f"/v1/runs/{run}/restore", json={"label": "two"})).json()
+    assert again["generation"] == 2
+    assert content(await batch(trainer, run, 2)) == content(first[0])
+    unknown = await trainer.post(f"/v1/runs/{run}/restore", json={"label": "three"})
+    assert unknown.json()["code"] == "checkpoint_not_found"
+
+
+async def test_groups_open_at_the_checkpoint_are_open_again(trainer: httpx.AsyncClient, start_run: Any) -> None:
+    run = (await start_run())["run"]
+    issued = await batch(trainer, run, 0)
+    half = issued | {"groups": issued["groups"][:2]}
+    await report(trainer, run, half)
+    await report(trainer, run, issued | {"groups": issued["groups"][2:3]}, rollouts=1)
+    await trainer.post(f"/v1/runs/{run}/checkpoints", json={"label": "middle"})
+    finished = await report(trainer, run, issued)
+    assert sorted(finished["closed"]) == ["0.2", "0.3"]
+    restored = (await trainer.post(f"/v1/runs/{run}/restore", json={"label": "middle"})).json()
+    assert restored["reopened"] == [0]
+    assert content(await batch(trainer, run, 0)) == content(issued)
+    again = await report(trainer, run, issued)
+    assert [outcome["repeat"] for outcome in again["outcomes"]] == [True] * 4 + [True, False] + [False] * 2
+    assert sorted(again["closed"]) == ["0.2", "0.3"]
+
+
+async def test_a_restore_is_made_once_per_idempotency_key(trainer: httpx.AsyncClient, start_run: Any) -> None:
+    run = (await start_run())["run"]
+    await trainer.post(f"/v1/runs/{run}/checkpoints", json={"label": "start"})
+    headers = {"Idempotency-Key": "restore once"}
+    replies = [
+        (await trainer.post(f"/v1/runs/{run}/restore", json={"label": "start"}, headers=headers)).json()
+        for _ in range(2)
+    ]
+    assert replies[0] == replies[1]
+    assert (await trainer.get(f"/v1/runs/{run}")).json()["generation"] == 1
+
+
+async def test_an_environment_quarantined_since_is_told_as_dropped(
+    api: httpx.AsyncClient, trainer: httpx.AsyncClient, start_run: Any, imported: list[str]
+) -> None:
+    run = (await start_run(groups=5))["run"]
+    await batch(trainer, run, 0)
+    await trainer.post(f"/v1/runs/{run}/checkpoints", json={"label": "start"})
+    await api.post(f"/v1/environments/{imported[0]}/status", json={"status": "quarantined", "reason": "odd"})
+    restored = (await trainer.post(f"/v1/runs/{run}/restore", json={"label": "start"})).json()
+    assert [(one["environment"], one["reason"]) for one in restored["dropped"]] == [(imported[0], "quarantined")]
+    assert restored["kept"] == 4
+    await api.post(f"/v1/environments/{imported[0]}/status", json={"status": "unverified", "reason": "fine"})
+    restored = (await trainer.post(f"/v1/runs/{run}/restore", json={"label": "start"})).json()
+    assert (restored["kept"], restored["dropped"]) == (5, [])
+
+
+async def test_a_fork_goes_on_from_the_checkpoint_with_other_constants(
+    trainer: httpx.AsyncClient, start_run: Any
+) -> None:
+    run = (await start_run(curriculum={"policy": "bayes"}))["run"]
+    for cursor in range(3):
+        await report(trainer, run, await batch(trainer, run, cursor))
+    await trainer.post(f"/v1/runs/{run}/checkpoints", json={"label": "three"})
+    here = await controllers(trainer, run)
+    await report(trainer, run, await batch(trainer, run, 3))
+    made = await trainer.post(
+        f"/v1/runs/{run}/forks",
+        json={"name": "branch", "label": "three", "constants": {"exploration": 0.5}, "rollouts": 3},
+    )
+    assert made.status_code == 201, made.text
+    forked = made.json()["run"]
+    assert (forked["name"], forked["rollouts"], forked["pool_size"]) == ("branch", 3, 5)
+    there = await controllers(trainer, forked["run"])
+    assert [(one["level"], one["visits"]) for one in there] == [(one["level"], one["visits"]) for one in here]
+    issued = await batch(trainer, forked["run"], 0)
+    assert all(group["rollouts"] == 3 for group in issued["groups"])
+    wrong = await trainer.post(f"/v1/runs/{run}/forks", json={"name": "x", "constants": {"nonsense": 1}})
+    assert wrong.json()["code"] == "curriculum_invalid"
+
+
+async def test_a_run_goes_out_and_comes_in_as_a_document(trainer: httpx.AsyncClient, start_run: Any) -> None:
+    run = (await start_run())["run"]
+    for cursor in range(2):
+        await report(trainer, run, await batch(trainer, run, cursor))
+    document = (await trainer.get(f"/v1/runs/{run}/export")).json()
+    document["pool"][1]["environment"] = "elsewhere"
+    made = await trainer.post("/v1/runs/import", json=document)
+    assert made.status_code == 201, made.text
+    assert [one["reason"] for one in made.json()["dropped"]] == ["not on this server"]
+    imported = made.json()["run"]["run"]
+    kept = {one["environment"]: one for one in await controllers(trainer, imported)}
+    for one in await controllers(trainer, run):
+        if one["environment"] in kept:
+            assert kept[one["environment"]]["level"] == one["level"]
+    assert len(kept) == 4
+    assert len((await batch(trainer, imported, 0))["groups"]) == 4
+    damaged = await trainer.post("/v1/runs/import", json=document | {"state": {"policy": "scaler"}})
+    assert (damaged.status_code, damaged.json()["code"]) == (422, "invalid_request")
+    foreign = await trainer.post("/v1/runs/import", json=document | {"format": "other/9"})
+    assert "`format`" in foreign.json()["detail"]
+
+
+async def test_a_refill_adds_groups_once(trainer: httpx.AsyncClient, start_run: Any) -> None:
+    run = (await start_run())["run"]
+    early = await trainer.put(f"/v1/runs/{run}/batches/0/refills/1", json={"groups": 2})
+    assert (early.status_code, early.json()["code"]) == (404, "batch_not_found")
+    issued = await batch(trainer, run, 0)
+    first = (await trainer.put(f"/v1/runs/{run}/batches/0/refills/1", json={"groups": 2})).json()
+    assert [group["group"] for group in first["groups"]] == ["0.4", "0.5"]
+    assert (await trainer.put(f"/v1/runs/{run}/batches/0/refills/1", json={"groups": 2})).json() == first
+    second = (await trainer.put(f"/v1/runs/{run}/batches/0/refills/2", json={"groups": 1})).json()
+    assert [group["group"] for group in second["groups"]] == ["0.6"]
+    other = await trainer.put(f"/v1/runs/{run}/batches/0/refills/2", json={"groups": 3})
+    assert other.json()["code"] == "batch_conflict"
+    instances = [group["instance"] for part in (issued, first, second) for group in part["groups"]]
+    assert len(set(instances)) == 7
+    done = await report(trainer, run, first)
+    assert sorted(done["closed"]) == ["0.4", "0.5"]
+
+
+async def test_a_batch_is_closed_early_once(trainer: httpx.AsyncClient, start_run: Any) -> None:
+    run = (await start_run())["run"]
+    issued = await batch(trainer, run, 0)
+    await report(trainer, run, issued | {"groups": issued["groups"][:1]})
+    closed = (await trainer.post(f"/v1/runs/{run}/batches/0/close")).json()["closed"]
+    assert closed == ["0.1", "0.2", "0.3"]
+    assert (await trainer.post(f"/v1/runs/{run}/batches/0/close")).json()["closed"] == []
+    late = await report(trainer, run, issued | {"groups": issued["groups"][1:2]})
+    assert all(outcome["late"] for outcome in late["outcomes"])
+    unknown = await trainer.post(f"/v1/runs/{run}/batches/7/close")
+    assert unknown.json()["code"] == "batch_not_found"
+
+
+async def test_a_deadline_is_moved_while_the_group_is_open(trainer: httpx.AsyncClient, start_run: Any) -> None:
+    run = (await start_run())["run"]
+    await batch(trainer, run, 0)
+    url = f"/v1/runs/{run}/batches/0/groups/0.1"
+    later = (datetime.now(UTC) + timedelta(hours=3)).isoformat()
+    moved = await trainer.patch(url, json={"deadline": later})
+    assert moved.status_code == 200, moved.text
+    issued = await batch(trainer, run, 0)
+    assert datetime.fromisoformat(issued["groups"][1]["deadline"]) == datetime.fromisoformat(later)
+    past = await trainer.patch(url, json={"deadline": "2020-01-01T00:00:00Z"})
+    assert (past.status_code, past.json()["code"]) == (422, "invalid_request")
+    naive = await trainer.patch(url, json={"deadline": "2090-01-01T00:00:00"})
+    assert "`deadline`" in naive.json()["detail"]
+    await trainer.post(f"/v1/runs/{run}/batches/0/close")
+    shut = await trainer.patch(url, json={"deadline": later})
+    assert (shut.status_code, shut.json()["code"]) == (409, "group_closed")
+    unknown = await trainer.patch(f"/v1/runs/{run}/batches/0/groups/0.9", json={"deadline": later})
+    assert unknown.json()["code"] == "group_not_found"
+
+
+async def test_the_curriculum_can_be_looked_at_over_time(trainer: httpx.AsyncClient, start_run: Any) -> None:
+    run = (await start_run())["run"]
+    for cursor in range(3):
+        await report(trainer, run, await batch(trainer, run, cursor))
+    await batch(trainer, run, 3)
+    found = (await trainer.get(f"/v1/runs/{run}/metrics")).json()
+    assert [step["cursor"] for step in found["steps"]] == [0, 1, 2, 3]
+    assert [step["informative"] for step in found["steps"]] == [1.0, 1.0, 1.0, None]
+    assert [step["accuracy"] for step in found["steps"]] == [0.5, 0.5, 0.5, None]
+    assert found["open_groups"] == 4
+    assert found["oldest_lease_s"] >= 0
+    table = (await trainer.get(f"/v1/runs/{run}/metrics", params={"format": "csv"})).text.splitlines()
+    assert table[0].startswith("cursor,groups,closed,informative")
+    assert len(table) == 5
+    active = (await trainer.get(f"/v1/runs/{run}/active-set")).json()["items"]
+    assert sum(one["active"] for one in active) >= 4
+    await trainer.post(f"/v1/runs/{run}/checkpoints", json={"label": "x"})
+    await report(trainer, run, await batch(trainer, run, 4))
+    await trainer.post(f"/v1/runs/{run}/restore", json={"label": "x"})
+    undone = (await trainer.get(f"/v1/runs/{run}/metrics")).json()
+    assert [step["cursor"] for step in undone["steps"]] == [0, 1, 2, 3], "what was undone is left out"
+
+
+async def test_strata_get_their_share(trainer: httpx.AsyncClient, start_run: Any) -> None:
+    strata = [{"answer_type": "string", "share": 0.5}]
+    run = (await start_run(groups=8, curriculum={"policy": "uniform", "strata": strata}))["run"]
+    for cursor in range(2):
+        issued = await batch(trainer, run, cursor)
+        types = [group["answer_type"] for group in issued["groups"]]
+        assert types.count("string") == 4
+        await report(trainer, run, issued)
+    refused = await trainer.post("/v1/runs", json={"name": "x", "curriculum": {"strata": [{"share": 0.5}]}})
+    assert refused.json()["code"] == "curriculum_invalid"
