@@ -6,6 +6,8 @@ What a source holds but a problem does not is named in its `notes`; nothing is d
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Final, Literal
 
 from pydantic import Field
@@ -53,6 +55,13 @@ class Call(Frozen):
     kind: TestKind = "secret"
 
 
+class ProblemSolution(Solution):
+    """A solution, and whether a judge turned it down."""
+
+    rejected: bool = False
+    """The source says that it is wrong, though perhaps not in which way (`expected` is then `unknown`)."""
+
+
 class ProblemGenerator(Code):
     """A program or function that makes inputs, and how to call it."""
 
@@ -65,7 +74,7 @@ class ProblemGenerator(Code):
     defines: dict[str, int | float | str] = {}
     """Constants that are compiled in; a scale parameter of the same name overrides the value."""
     defines_file: str | None = None
-    """The header that must hold the constants as `#define NAME value`, such as `params.h`."""
+    """The header among `files` that holds the constants, such as `params.h`; see `header_of`."""
     calls: tuple[Call, ...] = ()
 
 
@@ -75,9 +84,6 @@ class Validator(Code):
     arguments: tuple[str, ...] = ()
     valid_exit: int = 0
     """42 for Kattis's validators, 0 for testlib's; anything else means invalid."""
-    defines: dict[str, int | float | str] = {}
-    """Constants that are compiled in."""
-    defines_file: str | None = None
 
 
 class ProblemChecker(Checker):
@@ -90,9 +96,6 @@ class ProblemChecker(Checker):
 
     arguments: tuple[str, ...] = ()
     """Further arguments, after those of the protocol."""
-    defines: dict[str, int | float | str] = {}
-    """Constants that are compiled in."""
-    defines_file: str | None = None
 
 
 class Comparison(Frozen):
@@ -136,7 +139,7 @@ class Problem(Frozen):
     """Where the source says so; `checked` wherever it brings a checker of its own."""
     comparison: Comparison = Comparison()
     checker: ProblemChecker | None = None
-    solutions: tuple[Solution, ...] = ()
+    solutions: tuple[ProblemSolution, ...] = ()
     """In any language, with their expected verdicts."""
     generators: tuple[ProblemGenerator, ...] = ()
     validators: tuple[Validator, ...] = ()
@@ -153,7 +156,7 @@ class Problem(Frozen):
         return next(iter(english or self.statements), None)
 
     @property
-    def usable_solutions(self) -> tuple[Solution, ...]:
+    def usable_solutions(self) -> tuple[ProblemSolution, ...]:
         """Accepted solutions that the sandbox can run, the source's order kept."""
         return tuple(
             solution
@@ -182,6 +185,18 @@ def missing_of(problem: Problem) -> tuple[Missing, ...]:
     return tuple(missing)
 
 
+def header_of(defines: Mapping[str, int | float | str], parameters: Mapping[str, int]) -> str:
+    """The header that compiles constants in, scale parameters in place of those of the same name."""
+    lines = []
+    for name, value in {**defines, **parameters}.items():
+        if isinstance(value, str):
+            written = json.dumps(value)
+        else:
+            written = f"(long long){value}" if isinstance(value, int) else repr(value)
+        lines.append(f"#define {name} {written}\n")
+    return "".join(lines)
+
+
 def problem_of_entry(entry: Entry) -> Problem:
     """The problem behind a complete environment, which needs no synthesis but verification all the same."""
     definition = entry.definition
@@ -206,7 +221,10 @@ def problem_of_entry(entry: Entry) -> Problem:
         parameters=definition.parameters,
         answer_type=definition.answer.type,
         checker=None if checker is None else ProblemChecker(**dict(checker)),
-        solutions=definition.solutions,
+        solutions=tuple(
+            ProblemSolution(**dict(solution), rejected=solution.expected not in ("accepted", "unknown"))
+            for solution in definition.solutions
+        ),
         generators=(ProblemGenerator(**dict(definition.generator), parameters=definition.parameters),),
         validators=tuple(Validator(**dict(validator)) for validator in definition.validators),
         entry=entry,
