@@ -18,7 +18,7 @@ CEILING = 0.97
 """Even what is mastered goes wrong at times."""
 SLOPE = 0.07
 """Fraction of the ladder over which the odds of being right change by a factor of e."""
-START = (0.08, 0.32)
+START = (0.15, 0.45)
 """Where on the ladder, as a fraction of it, success is half way before any practice."""
 GAIN = 0.016
 """What one group that was half right adds to the skill at its environment, as a fraction of the ladder."""
