@@ -7,7 +7,7 @@ def is_valid(text):
     p, q = (int(word) for word in lines[0].split(" "))
     heaps = [int(word) for word in lines[1].split(" ")]
     moves = [int(word) for word in lines[2].split(" ")]
-    if not (1 <= p <= 6 and 1 <= q <= 10 and len(heaps) == p and len(moves) == q):
+    if not (1 <= p <= 3 and 1 <= q <= 10 and len(heaps) == p and len(moves) == q):
         return False
     return all(0 <= size <= 60 for size in heaps) and moves == sorted(set(moves)) and 1 <= moves[0] and moves[-1] <= 20
 
