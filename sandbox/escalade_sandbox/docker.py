@@ -79,6 +79,10 @@ def _is_orphan(owner: str) -> bool:
         return True
 
 
+def _no_engine(error: Exception) -> str:
+    return f"no Docker engine answers ({error}); start it, or set DOCKER_HOST, or use another sandbox backend"
+
+
 class DockerLauncher:
     """Starts containers."""
 
@@ -127,26 +131,34 @@ class DockerLauncher:
         """
         try:
             client = docker.from_env(timeout=ENGINE_TIMEOUT_S, max_pool_size=64)
-            client.ping()
         except (DockerException, requests.RequestException) as error:
-            raise SandboxUnavailable(
-                f"no Docker engine answers ({error}); start it, or set DOCKER_HOST, or use another sandbox backend"
-            ) from error
+            raise SandboxUnavailable(_no_engine(error)) from error
+        try:
+            client.ping()
+            self.image_id = self._find_image(client)
+        except (DockerException, requests.RequestException) as error:
+            client.close()
+            raise SandboxUnavailable(_no_engine(error)) from error
+        except SandboxUnavailable:
+            client.close()
+            raise
+        self._client = client
+        self._shared = Path(tempfile.mkdtemp(prefix="escalade-"))
+        self.remove_orphans()
+
+    def _find_image(self, client: docker.DockerClient) -> str:
+        """Check the runtime, and return the image's content identifier."""
         if self._runtime is not None and self._runtime not in client.info().get("Runtimes", {}):
             raise SandboxUnavailable(f"the Docker engine has no runtime {self._runtime!r}; see `docker info`")
         try:
-            image = client.images.get(self._image)
+            return str(client.images.get(self._image).id)
         except ImageNotFound:
             if not self._may_build:
                 raise SandboxUnavailable(
                     f"there is no image {self._image!r}; pull it, or build one with `escalade sandbox build`"
                 ) from None
-            build_image(client, tag=self._image)
-            image = client.images.get(self._image)
-        self.image_id = str(image.id)
-        self._client = client
-        self._shared = Path(tempfile.mkdtemp(prefix="escalade-"))
-        self.remove_orphans()
+        build_image(client, tag=self._image)
+        return str(client.images.get(self._image).id)
 
     def remove_orphans(self) -> int:
         """Remove the containers of processes that are gone; return how many."""
@@ -249,9 +261,12 @@ class DockerLauncher:
     def _attach(self, identifier: str) -> socket.socket:
         options = {"stdin": 1, "stdout": 1, "stream": 1}
         attached: Any = self.client.api.attach_socket(identifier, params=options)
-        connection: socket.socket = getattr(attached, "_sock", attached)
-        # The wrapper closes the socket when it is collected, so the link gets a descriptor of its own.
-        return socket.socket(fileno=os.dup(connection.fileno()))
+        # The wrapper closes its descriptor when the response is closed, so the link gets one of its own.
+        connection = socket.socket(fileno=os.dup(attached.fileno()))
+        underlying = attached._sock
+        attached._response.close()
+        underlying.close()
+        return connection
 
     def _create(self, trust: Trust, folder: Path | None) -> str:
         with self._uid_lock:
