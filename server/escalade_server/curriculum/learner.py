@@ -54,6 +54,8 @@ class Variant:
     skill_decay: float = 1e-4
     gain: str = "variance"
     """What teaches: variance, root, any, easy or hard."""
+    lag: int = 0
+    """Batches served before the outcomes of one are known to the policy."""
 
 
 BASE = Variant()
@@ -80,6 +82,7 @@ VARIANTS: Mapping[str, Variant] = {
         replace(BASE, name="large-batch", groups=128, rollouts=16),
         replace(BASE, name="pool-512", pool=512),
         replace(BASE, name="pool-64", pool=64, skills=8),
+        replace(BASE, name="late", lag=4),
         replace(BASE, name="gain-root", gain="root"),
         replace(BASE, name="gain-any", gain="any"),
         replace(BASE, name="gain-easy", gain="easy"),

@@ -7,6 +7,7 @@ progress and what to write.
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -106,19 +107,21 @@ def run(
     start_score = learner.pool_score(world, pupil)
     seen = np.zeros(len(pool), dtype=bool)
     rows = np.empty((steps, 8))
+    unknown: deque[list[ClosedGroup]] = deque()
     for step in range(steps):
         if step % TICK_EVERY == 0:
             state = policy.tick(state)
         query = BatchQuery(cursor=step, groups=kind.groups, rollouts=kind.rollouts)
         proposals, state = policy.propose(state, query, rng)
         right = learner.answer(world, pupil, proposals, nature)
-        state = policy.observe(
-            state,
+        unknown.append(
             [
                 ClosedGroup(step, proposal.environment, proposal.level, hits, kind.rollouts, kind.rollouts)
                 for proposal, hits in zip(proposals, right.tolist(), strict=True)
-            ],
+            ]
         )
+        if len(unknown) > kind.lag:
+            state = policy.observe(state, unknown.popleft())
         asked = np.array([proposal.environment for proposal in proposals])
         seen[asked] = True
         rows[step] = (

@@ -70,6 +70,36 @@ def test_progress_is_reported_step_by_step():
     assert steps == [("uniform", 7, 1), ("uniform", 7, 2), ("uniform", 7, 3)]
 
 
+class Recorder:
+    """Uniform, and a note of which batch was proposed or observed when."""
+
+    name, constants = "recorder", {}
+
+    def __init__(self):
+        self.notes = []
+
+    def __getattr__(self, name):
+        return getattr(POLICIES["uniform"], name)
+
+    def propose(self, state, query, rng):
+        self.notes.append(("propose", query.cursor))
+        return POLICIES["uniform"].propose(state, query, rng)
+
+    def observe(self, state, groups):
+        self.notes.append(("observe", groups[0].cursor))
+        return POLICIES["uniform"].observe(state, groups)
+
+
+def test_outcomes_come_as_many_batches_late_as_the_variant_says():
+    prompt, late = Recorder(), Recorder()
+    simulate([Contender("x", prompt)], SMALL, [0], 2)
+    assert prompt.notes == [("propose", 0), ("observe", 0), ("propose", 1), ("observe", 1)]
+    simulate([Contender("x", late)], replace(SMALL, lag=2), [0], 4)
+    assert late.notes == [
+        ("propose", 0), ("propose", 1), ("propose", 2), ("observe", 0), ("propose", 3), ("observe", 1),
+    ]  # fmt: skip
+
+
 def test_bad_requests_are_refused():
     with pytest.raises(PolicyError, match="distinct"):
         simulate([contender("uniform"), contender("uniform")], SMALL, [0], 1)
