@@ -209,7 +209,8 @@ def program_folder(files: SourceFiles, folder: str) -> Code:
         modules = {name: files.source(path) for name, path in names.items() if name != main and "/" not in name}
         label = PurePosixPath(folder).name + ".py"
         return Code(name=label, language="python", source=source, files=modules)
-    return program(files, names[main])
+    code = program(files, names[main])
+    return code.model_copy(update={"name": f"{PurePosixPath(folder).name}/{main}"})
 
 
 def programs_in(files: SourceFiles, folder: str, notes: Notes) -> list[Code]:
