@@ -238,3 +238,9 @@ def empty_database_url(_new_database: DatabaseFactory) -> str:
 def free_port_fixture() -> int:
     """A port of 127.0.0.1 that nobody listened on a moment ago."""
     return free_port()
+
+
+@pytest.fixture
+def another_port() -> int:
+    """A second one."""
+    return free_port()

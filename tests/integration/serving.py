@@ -23,30 +23,59 @@ def environment(data: Path, **variables: str) -> dict[str, str]:
     return inherited | {"ESCALADE_DATA": str(data), "NO_COLOR": "1", "COLUMNS": "200"} | variables
 
 
+class Server:
+    """A server on one port and one data folder, which may be killed and started again."""
+
+    def __init__(self, data: Path, port: int, **variables: str) -> None:
+        self.data, self.port, self.variables = data, port, variables
+        self.url = f"http://127.0.0.1:{port}"
+        self.process: subprocess.Popen[bytes] | None = None
+        data.mkdir(parents=True, exist_ok=True)
+
+    def start(self) -> None:
+        """Start, and wait until it is ready."""
+        with (self.data / "server.log").open("a") as log:
+            self.process = subprocess.Popen(
+                command("serve", "--port", str(self.port)),
+                env=environment(self.data, **self.variables), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
+        deadline = time.monotonic() + START_S
+        while self.process.poll() is None and time.monotonic() < deadline:
+            try:
+                if httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.05)
+        log_text = (self.data / "server.log").read_text()
+        raise AssertionError(f"the server did not get ready: exit {self.process.poll()}\n{log_text}")
+
+    def kill(self) -> None:
+        """SIGKILL: no goodbye."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(60)
+
+    def stop(self) -> None:
+        """Ask it to end, and wait."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            assert self.process.wait(60) == 0, f"no clean end\n{(self.data / 'server.log').read_text()}"
+
+
+@contextmanager
+def started(data: Path, port: int, **variables: str) -> Iterator[Server]:
+    """A server that is ready; stopped at the end."""
+    server = Server(data, port, **variables)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
 @contextmanager
 def serving(data: Path, port: int, **variables: str) -> Iterator[str]:
-    """The address of a server that is ready; stopped at the end, and its exit looked at."""
-    data.mkdir(parents=True, exist_ok=True)
-    with (data / "server.log").open("a") as log:
-        process = subprocess.Popen(
-            command("serve", "--port", str(port)),
-            env=environment(data, **variables), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-        )  # fmt: skip
-        try:
-            wait(process, f"http://127.0.0.1:{port}", data / "server.log")
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait(60)
-
-
-def wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    deadline = time.monotonic() + START_S
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            if httpx.get(f"{url}/readyz", timeout=5).status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.05)
-    raise AssertionError(f"the server did not get ready: exit {process.poll()}\n{log.read_text()}")
+    """The address of a server that is ready; stopped at the end."""
+    with started(data, port, **variables) as server:
+        yield server.url

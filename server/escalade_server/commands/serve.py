@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import nullcontext
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Annotated
 
 import typer
@@ -25,6 +27,16 @@ def serve(
     from escalade_server.commands.opening import opened
     from escalade_server.errors import EscaladeError
 
+    class _Server(uvicorn.Server):
+        """Ends on a signal by returning, so that what was opened around it is closed; uvicorn would raise it again."""
+
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, self.handle_exit, number, None)
+            yield
+
     settings = load_settings(host=host, port=port, sandbox=sandbox)
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -35,7 +47,7 @@ def serve(
             config = uvicorn.Config(
                 app, host=settings.host, port=settings.port, access_log=False, log_config=None, timeout_keep_alive=75
             )
-            server = uvicorn.Server(config)
+            server = _Server(config)
             await server.serve()
             if not server.started:
                 raise EscaladeError(f"could not listen on {settings.host}:{settings.port}: choose another --port.")

@@ -19,7 +19,7 @@ from weakref import WeakValueDictionary
 
 from escalade_sandbox.types import Sandbox
 from escalade_server.errors import EscaladeError, LevelUnavailable
-from escalade_server.instances.generation import Made, Unmade, hash_text, make
+from escalade_server.instances.generation import Made, Unmade, hash_text, make, require_sound
 from escalade_server.instances.seeds import Split, instance_id, seed_at, stream_id
 from escalade_server.instances.versions import Version
 from escalade_server.storage import instances
@@ -194,6 +194,8 @@ class Buffer:
             parameters=source.parameters,
             seeds=seeds,
         )
+        if all(isinstance(result, Unmade) for result in results):
+            await require_sound(self._sandbox)
         rows: list[dict[str, Any]] = []
         draws: list[dict[str, Any]] = []
         after = progress

@@ -90,6 +90,28 @@ async def make(
     return made
 
 
+CANARY = Program("python", "def answer(number):\n    return number + 1\n", function="answer")
+
+
+async def require_sound(sandbox: Sandbox) -> None:
+    """Run a program that cannot fail, so that a broken sandbox is not taken for a broken environment.
+
+    Raises:
+        SandboxFailed: It failed.
+        SandboxQueueFull: The sandbox's queue is full.
+    """
+    asked = Input(stdin=json.dumps({"arguments": [41], "seed": 0}).encode())
+    done = await run(sandbox, Job(CANARY, [asked], GENERATOR_LIMITS, trust=Trust.TRUSTED, domain="canary"))
+    result = done.results[0]
+    if result.status is not Status.OK or result.stdout.strip() != b"42":
+        words = result.stderr.decode("utf-8", "replace").strip()[-300:]
+        raise SandboxFailed(
+            f"The sandbox does not run even the simplest program ({result.status.value}: {words}): "
+            "run `escalade doctor`.",
+            retry_after_s=30.0,
+        )
+
+
 async def generate(
     sandbox: Sandbox, *, version: str, generator: Generator, parameters: Mapping[str, int], seeds: Sequence[int]
 ) -> list[Draft | Unmade]:
