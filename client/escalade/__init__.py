@@ -25,7 +25,7 @@ from escalade.errors import (
     Unavailable,
     UnexpectedResponse,
 )
-from escalade.types import AttemptReport, CurriculumSettings, PoolFilter, ScoreItem
+from escalade.types import AttemptReport, CurriculumSettings, PoolFilter, RunDocument, ScoreItem, Stratum
 
 __all__ = [
     "AsyncClient",
@@ -41,8 +41,10 @@ __all__ = [
     "PermissionDenied",
     "PoolFilter",
     "RateLimited",
+    "RunDocument",
     "ScoreItem",
     "ServerError",
+    "Stratum",
     "Timeout",
     "Unavailable",
     "UnexpectedResponse",

@@ -11,23 +11,18 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Any, Literal, Self, Unpack
+from typing import Any, Literal, Self
 
 import httpx
 from pydantic import JsonValue
 
-from escalade import _base, _reports, _requests, _retry
-from escalade._requests import Answer, Call, Item, NewStatus, RunFields
+from escalade import _async_runs, _base, _reports, _requests, _retry
+from escalade._requests import Answer, Call, Item, NewStatus
 from escalade.types import (
     AnswerType,
-    AttemptReport,
-    AttemptResults,
-    Batch,
-    Controller,
     EnvironmentDetail,
     EnvironmentStatus,
     EnvironmentSummary,
-    Event,
     InstanceList,
     Job,
     Key,
@@ -35,14 +30,13 @@ from escalade.types import (
     NewKey,
     Page,
     Readiness,
-    Run,
     Scope,
     ScoreItem,
     ScoreList,
 )
 
 
-class AsyncClient(_base.BaseClient):
+class AsyncClient(_async_runs.AsyncRunMethods):
     """Talks to an Escalade server from one event loop; close it, or use it as an asynchronous context manager.
 
     Lists come as iterators that fetch pages as they are needed.
@@ -227,70 +221,6 @@ class AsyncClient(_base.BaseClient):
             Timeout: The job is not finished after `deadline_s` seconds.
         """
         return await self._drive(self._finished(_requests.job(job), deadline_s))
-
-    async def create_run(self, name: str, **settings: Unpack[RunFields]) -> Run:
-        """Start a run.
-
-        Args:
-            name: For people.
-            **settings: Fields of `escalade.types.RunRequest`: `curriculum`, `pool`, `groups`, `rollouts`, `seed`,
-                `deadline_s`, `success_threshold`, `mode`, `reveal_answers`.
-
-        Raises:
-            InvalidRequest: A setting is out of range, or the pool is empty.
-            PermissionDenied: The key may not train, or not reveal answers.
-        """
-        return await self._send(_requests.create_run(name, settings))
-
-    def runs(self, *, limit: int | None = None) -> AsyncIterator[Run]:
-        """List the runs that the key may see."""
-        return self._items(_requests.runs(limit))
-
-    async def run(self, run: str) -> Run:
-        """Get a run as it stands."""
-        return await self._send(_requests.run(run))
-
-    async def update_run(self, run: str, *, name: str | None = None, deadline_s: float | None = None) -> Run:
-        """Rename a run, or change how long its groups stay open, in seconds."""
-        return await self._send(_requests.update_run(run, name, deadline_s))
-
-    async def delete_run(self, run: str) -> None:
-        """Delete a run."""
-        await self._send(_requests.delete_run(run))
-
-    async def batch(self, run: str, cursor: int, groups: int | None = None, rollouts: int | None = None) -> Batch:
-        """Get the batch of a trainer's step: the same batch for the same cursor, on every rank and every retry.
-
-        Args:
-            run: The run's id.
-            cursor: The trainer's step number, from 0.
-            groups: How many groups; default the run's number.
-            rollouts: Rollouts per group; default the run's number.
-
-        Raises:
-            Conflict: This cursor's batch was asked for with other numbers.
-        """
-        return await self._send(_requests.batch(run, cursor, groups, rollouts))
-
-    async def report(self, run: str, attempts: Iterable[AttemptReport]) -> AttemptResults:
-        """Report rollouts, in any number; the outcomes are in the order of the attempts.
-
-        A big report is sent in parts, side by side. Where a part fails the others are still sent, and the first
-        failure is raised; the whole report may then be sent again, which changes nothing for what had gone in.
-
-        Raises:
-            Conflict: A rollout was already reported with other content.
-            NotFound: The run has no such group.
-        """
-        return _reports.merge_results(await self._all(_reports.report(run, attempts)))
-
-    def controllers(self, run: str, *, limit: int | None = None) -> AsyncIterator[Controller]:
-        """List the difficulty state of each of a run's environments."""
-        return self._items(_requests.controllers(run, limit))
-
-    def events(self, run: str, *, after: int = 0, limit: int | None = None) -> AsyncIterator[Event]:
-        """List a run's log from sequence number `after` on, oldest first."""
-        return self._items(_requests.events(run, after, limit))
 
     def keys(self, *, limit: int | None = None) -> AsyncIterator[Key]:
         """List the server's keys, without their secrets; needs an admin key."""

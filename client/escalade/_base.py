@@ -13,11 +13,11 @@ from typing import TypedDict
 
 import httpx
 
-from escalade import _retry
+from escalade import _requests, _retry
 from escalade._requests import Answer, Call
 from escalade.errors import InvalidRequest
 from escalade.settings import resolve_endpoint
-from escalade.types import Job
+from escalade.types import Job, RunMetrics
 
 CONNECT_TIMEOUT_S = 10.0
 KEEPALIVE_S = 3.0
@@ -96,6 +96,16 @@ class BaseClient:
 
     def _finished(self, first: Call[Job], deadline_s: float) -> _retry.Flow[Job]:
         return _retry.finished_job(first, deadline_s=deadline_s, clock=self._clock)
+
+
+def all_metrics(first: Call[RunMetrics]) -> _retry.Flow[RunMetrics]:
+    """Ask for a run's metrics page by page, and join the pages; what is not per batch is as the last page says."""
+    page: RunMetrics = yield first
+    steps = list(page.steps)
+    while page.next_page:
+        page = yield _requests.turned(first, page.next_page)
+        steps += page.steps
+    return page.model_copy(update={"steps": steps})
 
 
 def request_options(exchange: _retry.Exchange) -> tuple[str, str, httpx.QueryParams, httpx.Timeout]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Generic, Literal, TypedDict, TypeVar
 from urllib.parse import quote
 
@@ -16,15 +17,23 @@ from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationEr
 
 from escalade.errors import InvalidRequest
 from escalade.types import (
+    ActiveMember,
     AnswerType,
     Batch,
     BatchRequest,
+    Checkpoint,
+    CheckpointRequest,
+    ClosedGroups,
     Controller,
     CurriculumSettings,
+    Deadline,
+    DeadlineRequest,
     EnvironmentDetail,
     EnvironmentStatus,
     EnvironmentSummary,
     Event,
+    Fork,
+    ForkRequest,
     ImportRequest,
     InstanceList,
     InstanceRequest,
@@ -36,11 +45,16 @@ from escalade.types import (
     Page,
     PoolFilter,
     Readiness,
+    Restoration,
+    RestoreRequest,
     Run,
+    RunDocument,
+    RunMetrics,
     RunPatch,
     RunRequest,
     Scope,
     StatusRequest,
+    Stratum,
 )
 
 Answer = TypeVar("Answer")
@@ -65,11 +79,38 @@ class Call(Generic[Answer]):
     """Statuses outside 200 to 299 that are answers to this call, not failures."""
 
 
+class StratumFields(TypedDict, total=False):
+    """Fields of `escalade.types.Stratum`."""
+
+    tag: str
+    answer_type: AnswerType
+    share: float
+    weight: float
+
+
+class CurriculumFields(TypedDict, total=False):
+    """Fields of `escalade.types.CurriculumSettings`."""
+
+    policy: str
+    constants: Mapping[str, float]
+    strata: Sequence[Stratum | StratumFields]
+
+
+class PoolFields(TypedDict, total=False):
+    """Fields of `escalade.types.PoolFilter`."""
+
+    environments: Sequence[str]
+    tags: Sequence[str]
+    answer_types: Sequence[AnswerType]
+    sources: Sequence[str]
+    statuses: Sequence[EnvironmentStatus]
+
+
 class RunFields(TypedDict, total=False):
     """Settings of a new run; what is left out is the server's default. See `escalade.types.RunRequest`."""
 
-    curriculum: CurriculumSettings
-    pool: PoolFilter
+    curriculum: CurriculumSettings | CurriculumFields
+    pool: PoolFilter | PoolFields
     groups: int
     rollouts: int
     seed: int
@@ -77,6 +118,16 @@ class RunFields(TypedDict, total=False):
     success_threshold: float
     mode: Mode
     reveal_answers: bool
+
+
+class ForkFields(TypedDict, total=False):
+    """What a fork changes; the rest is as in the run that it branches from. See `escalade.types.ForkRequest`."""
+
+    constants: Mapping[str, float]
+    groups: int
+    rollouts: int
+    seed: int
+    deadline_s: float
 
 
 _OBJECT: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue], config=ConfigDict(frozen=True))
@@ -161,10 +212,73 @@ def delete_run(run_id: str) -> Call[None]:
 
 def batch(run_id: str, cursor: int, groups: int | None, rollouts: int | None) -> Call[Batch]:
     """Build the call for a step's batch."""
-    if cursor < 0:
-        raise InvalidRequest(f"`cursor` is the trainer's step number, 0 or more, not {cursor}")
     body = _encode(_model(BatchRequest, {"groups": groups, "rollouts": rollouts}))
-    return replace(_post(_path("runs", run_id, "batches", str(cursor)), Batch.model_validate_json, body), method="PUT")
+    return replace(_post(_batch_path(run_id, cursor), Batch.model_validate_json, body), method="PUT")
+
+
+def refill(run_id: str, cursor: int, number: int, groups: int | None, rollouts: int | None) -> Call[Batch]:
+    """Build the call for more groups of a step's batch."""
+    if number < 1:
+        raise InvalidRequest(f"`refill` counts from 1, not from {number}: the batch itself comes from `batch`")
+    call = batch(run_id, cursor, groups, rollouts)
+    return replace(call, path=f"{call.path}/refills/{number}")
+
+
+def close_batch(run_id: str, cursor: int) -> Call[list[str]]:
+    """Build the call that ends a batch early."""
+    path = _batch_path(run_id, cursor, "close")
+    return Call("POST", path, lambda body: ClosedGroups.model_validate_json(body).closed)
+
+
+def extend(run_id: str, cursor: int, group: str, deadline: datetime) -> Call[Deadline]:
+    """Build the call that moves a group's deadline."""
+    path = _batch_path(run_id, cursor, "groups", group)
+    body = _encode(_model(DeadlineRequest, {"deadline": deadline}))
+    return replace(_post(path, Deadline.model_validate_json, body), method="PATCH")
+
+
+def checkpoint(run_id: str, label: str, step: int | None) -> Call[Checkpoint]:
+    """Build the call that names a run's state; the label makes it safe to repeat."""
+    body = _encode(_model(CheckpointRequest, {"label": label, "step": step}))
+    return _post(_path("runs", run_id, "checkpoints"), Checkpoint.model_validate_json, body)
+
+
+def checkpoints(run_id: str, limit: int | None) -> Call[Page[Checkpoint]]:
+    """Build the first page's call."""
+    return Call("GET", _path("runs", run_id, "checkpoints"), _page(Checkpoint), _query(limit=limit))
+
+
+def restore(run_id: str, label: str) -> Call[Restoration]:
+    """Build the call that takes a run back to a checkpoint."""
+    body = _encode(_model(RestoreRequest, {"label": label}))
+    return _create(_path("runs", run_id, "restore"), Restoration.model_validate_json, body)
+
+
+def fork(run_id: str, name: str, label: str | None, changes: ForkFields) -> Call[Fork]:
+    """Build the call that branches a run."""
+    body = _encode(_model(ForkRequest, {"name": name, "label": label, **changes}))
+    return _create(_path("runs", run_id, "forks"), Fork.model_validate_json, body)
+
+
+def export_run(run_id: str) -> Call[RunDocument]:
+    """Build the call for a run as a document."""
+    return Call("GET", _path("runs", run_id, "export"), RunDocument.model_validate_json)
+
+
+def import_run(document: RunDocument) -> Call[Fork]:
+    """Build the call that starts a run from a document."""
+    return _create("/v1/runs/import", Fork.model_validate_json, _encode(document))
+
+
+def active_set(run_id: str, limit: int | None) -> Call[Page[ActiveMember]]:
+    """Build the first page's call."""
+    return Call("GET", _path("runs", run_id, "active-set"), _page(ActiveMember), _query(limit=limit))
+
+
+def metrics(run_id: str, after: int, limit: int | None) -> Call[RunMetrics]:
+    """Build the first page's call."""
+    query = _query(after=after or None, limit=limit)
+    return Call("GET", _path("runs", run_id, "metrics"), RunMetrics.model_validate_json, query)
 
 
 def controllers(run_id: str, limit: int | None) -> Call[Page[Controller]]:
@@ -196,10 +310,13 @@ def revoke_key(key_id: str) -> Call[None]:
 
 def next_page(call: Call[Page[Item]], page: Page[Item]) -> Call[Page[Item]] | None:
     """Build the call for the page after this one; None after the last."""
-    if not page.next_page:
-        return None
+    return turned(call, page.next_page) if page.next_page else None
+
+
+def turned(call: Call[Answer], page: str) -> Call[Answer]:
+    """Build the call for the page of this token."""
     kept = tuple(pair for pair in call.query if pair[0] != "page")
-    return replace(call, query=(*kept, ("page", page.next_page)))
+    return replace(call, query=(*kept, ("page", page)))
 
 
 def encode(model: BaseModel) -> bytes:
@@ -226,6 +343,12 @@ def _path(*segments: str) -> str:
         if not isinstance(segment, str) or not segment or segment in (".", ".."):
             raise InvalidRequest(f"{segment!r} is not a name or an id")
     return "/v1/" + "/".join(quote(segment, safe="") for segment in segments)
+
+
+def _batch_path(run_id: str, cursor: int, *rest: str) -> str:
+    if cursor < 0:
+        raise InvalidRequest(f"`cursor` is the trainer's step number, 0 or more, not {cursor}")
+    return _path("runs", run_id, "batches", str(cursor), *rest)
 
 
 def _query(**filters: str | int | None) -> tuple[tuple[str, str], ...]:

@@ -107,10 +107,12 @@ async def show_metrics(
     services: ServicesDep,
     page: PageToken = None,
     limit: Limit = 1_000,
+    after: Annotated[int, Query(ge=0, description="First cursor wanted.")] = 0,
     format: Annotated[Literal["json", "csv"], Query(description="csv has one row per batch.")] = "json",
 ) -> RunMetrics | Response:
     """The run over time, batch by batch: informative share, accuracy, level, coverage, and sampling by tag."""
-    found = await inspection.metrics(session, journal=services.journal, run=run, after=number_of(page), limit=limit)
+    first = max(number_of(page), after)
+    found = await inspection.metrics(session, journal=services.journal, run=run, after=first, limit=limit)
     return found if format == "json" else Response(_csv(found), media_type="text/csv")
 
 

@@ -20,6 +20,7 @@ def _load(name):
 
 
 _load("fake_api")
+_load("fake_histories")
 
 
 @pytest.fixture

@@ -1,0 +1,221 @@
+"""What the synchronous client does with runs.
+
+Guarantee: every method is one call of `_requests`; each may be tried again without doing its work twice.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Unpack
+
+from escalade import _base, _reports, _requests, _retry
+from escalade._requests import Answer, Call, ForkFields, Item, RunFields
+from escalade.types import (
+    ActiveMember,
+    AttemptReport,
+    AttemptResults,
+    Batch,
+    Checkpoint,
+    Controller,
+    Deadline,
+    Event,
+    Fork,
+    Page,
+    Restoration,
+    Run,
+    RunDocument,
+    RunMetrics,
+)
+
+
+class RunMethods(_base.BaseClient, ABC):
+    """The methods of runs, over whatever sends the calls."""
+
+    @abstractmethod
+    def _send(self, call: Call[Answer]) -> Answer: ...
+
+    @abstractmethod
+    def _items(self, call: Call[Page[Item]]) -> Iterator[Item]: ...
+
+    @abstractmethod
+    def _all(self, calls: Sequence[Call[Answer]]) -> list[Answer]: ...
+
+    @abstractmethod
+    def _drive(self, flow: _retry.Flow[Answer]) -> Answer: ...
+
+    def create_run(self, name: str, **settings: Unpack[RunFields]) -> Run:
+        """Start a run.
+
+        Args:
+            name: For people.
+            **settings: Fields of `escalade.types.RunRequest`: `curriculum`, `pool`, `groups`, `rollouts`, `seed`,
+                `deadline_s`, `success_threshold`, `mode`, `reveal_answers`. The first two may be plain dictionaries,
+                as in `curriculum={"policy": "bayes", "strata": [{"tag": "dp", "share": 0.5}]}`.
+
+        Raises:
+            InvalidRequest: A setting is out of range, or the pool is empty.
+            PermissionDenied: The key may not train, or not reveal answers.
+        """
+        return self._send(_requests.create_run(name, settings))
+
+    def runs(self, *, limit: int | None = None) -> Iterator[Run]:
+        """List the runs that the key may see."""
+        return self._items(_requests.runs(limit))
+
+    def run(self, run: str) -> Run:
+        """Get a run as it stands."""
+        return self._send(_requests.run(run))
+
+    def update_run(self, run: str, *, name: str | None = None, deadline_s: float | None = None) -> Run:
+        """Rename a run, or change how long its groups stay open, in seconds."""
+        return self._send(_requests.update_run(run, name, deadline_s))
+
+    def delete_run(self, run: str) -> None:
+        """Delete a run."""
+        self._send(_requests.delete_run(run))
+
+    def batch(self, run: str, cursor: int, groups: int | None = None, rollouts: int | None = None) -> Batch:
+        """Get the batch of a trainer's step: the same batch for the same cursor, on every rank and every retry.
+
+        Args:
+            run: The run's id.
+            cursor: The trainer's step number, from 0.
+            groups: How many groups; default the run's number.
+            rollouts: Rollouts per group; default the run's number.
+
+        Raises:
+            Conflict: This cursor's batch was asked for with other numbers.
+        """
+        return self._send(_requests.batch(run, cursor, groups, rollouts))
+
+    def refill(
+        self, run: str, cursor: int, refill: int, groups: int | None = None, rollouts: int | None = None
+    ) -> Batch:
+        """Get more groups for a step's batch, in place of dropped ones; the same refill is the same groups.
+
+        Args:
+            run: The run's id.
+            cursor: The trainer's step number.
+            refill: Which refill of this batch: 1, 2, ...
+            groups: How many groups; default the run's number.
+            rollouts: Rollouts per group; default the run's number.
+
+        Raises:
+            Conflict: This refill was asked for with other numbers.
+            NotFound: The batch itself was never asked for.
+        """
+        return self._send(_requests.refill(run, cursor, refill, groups, rollouts))
+
+    def close_batch(self, run: str, cursor: int) -> list[str]:
+        """End a batch early: rollouts that have not come expire.
+
+        Returns:
+            The groups that this closed; none where they were closed before.
+        """
+        return self._send(_requests.close_batch(run, cursor))
+
+    def extend(self, run: str, cursor: int, group: str, deadline: datetime) -> Deadline:
+        """Move the deadline of an open group.
+
+        Args:
+            run: The run's id.
+            cursor: The batch's cursor.
+            group: The group, as the batch names it.
+            deadline: When it closes by itself; with a time zone.
+
+        Raises:
+            Conflict: The group has closed.
+            NotFound: The batch has no such group.
+        """
+        return self._send(_requests.extend(run, cursor, group, deadline))
+
+    def report(self, run: str, attempts: Iterable[AttemptReport]) -> AttemptResults:
+        """Report rollouts, in any number; the outcomes are in the order of the attempts.
+
+        A big report is sent in parts, side by side. Where a part fails the others are still sent, and the first
+        failure is raised; the whole report may then be sent again, which changes nothing for what had gone in.
+
+        Raises:
+            Conflict: A rollout was already reported with other content.
+            NotFound: The run has no such group.
+        """
+        return _reports.merge_results(self._all(_reports.report(run, attempts)))
+
+    def controllers(self, run: str, *, limit: int | None = None) -> Iterator[Controller]:
+        """List the difficulty state of each of a run's environments."""
+        return self._items(_requests.controllers(run, limit))
+
+    def events(self, run: str, *, after: int = 0, limit: int | None = None) -> Iterator[Event]:
+        """List a run's log from sequence number `after` on, oldest first."""
+        return self._items(_requests.events(run, after, limit))
+
+    def checkpoint(self, run: str, label: str, step: int | None = None) -> Checkpoint:
+        """Name the run's state, when the trainer saves its weights; again with the same arguments changes nothing.
+
+        Args:
+            run: The run's id.
+            label: What `restore` and `fork` call it.
+            step: The trainer's step number.
+
+        Raises:
+            Conflict: The label names another step.
+        """
+        return self._send(_requests.checkpoint(run, label, step))
+
+    def checkpoints(self, run: str, *, limit: int | None = None) -> Iterator[Checkpoint]:
+        """List a run's checkpoints, of every generation, in the order they were made."""
+        return self._items(_requests.checkpoints(run, limit))
+
+    def restore(self, run: str, label: str) -> Restoration:
+        """Go back to a checkpoint: the cursors after it give the same batches again, and nothing is deleted.
+
+        Raises:
+            NotFound: The run's history has no checkpoint of this label.
+        """
+        return self._send(_requests.restore(run, label))
+
+    def fork(self, run: str, name: str, label: str | None = None, **changes: Unpack[ForkFields]) -> Fork:
+        """Branch a new run from this one's curriculum.
+
+        Args:
+            run: The run to branch from; it goes on as it was.
+            name: Of the new run, for people.
+            label: Checkpoint to branch from; default where the run stands.
+            **changes: Settings that differ: `constants`, `groups`, `rollouts`, `seed`, `deadline_s`.
+
+        Raises:
+            InvalidRequest: A change is out of range.
+            NotFound: The run's history has no checkpoint of this label.
+        """
+        return self._send(_requests.fork(run, name, label, changes))
+
+    def export_run(self, run: str) -> RunDocument:
+        """Get a run's settings, pool and curriculum as one document."""
+        return self._send(_requests.export_run(run))
+
+    def import_run(self, document: RunDocument) -> Fork:
+        """Start a run from a document of `export_run`, from this server or another.
+
+        Returns:
+            The new run, and the environments that this server has not or has in another version.
+
+        Raises:
+            InvalidRequest: The document is damaged, or the server has none of its environments.
+        """
+        return self._send(_requests.import_run(document))
+
+    def active_set(self, run: str, *, limit: int | None = None) -> Iterator[ActiveMember]:
+        """List the environments that a run draws from now, then those that left, the latest first."""
+        return self._items(_requests.active_set(run, limit))
+
+    def metrics(self, run: str, *, after: int = 0, limit: int | None = None) -> RunMetrics:
+        """Get a run over time, batch by batch.
+
+        Args:
+            run: The run's id.
+            after: First cursor wanted.
+            limit: Batches per page; default the server's. All pages are fetched.
+        """
+        return self._drive(_base.all_metrics(_requests.metrics(run, after, limit)))
