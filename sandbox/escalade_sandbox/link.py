@@ -44,6 +44,15 @@ class Link:
         """Whether descriptors can be sent."""
         return not self._attached
 
+    def is_open(self) -> bool:
+        """Whether the agent was still there a moment ago."""
+        try:
+            return bool(self._socket.recv(1, socket.MSG_PEEK))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
     def close(self) -> None:
         """Let go; the agent ends when it notices. Safe to call from another thread than the one that uses it."""
         with contextlib.suppress(OSError):

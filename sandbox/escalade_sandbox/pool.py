@@ -181,7 +181,7 @@ class Pool:
     def _take_idle(self, trust: Trust) -> Worker | None:
         while self._idle[trust]:
             worker = self._idle[trust].pop()
-            if not self._spent(worker):
+            if worker.is_alive() and not self._spent(worker):
                 return worker
             self._spawn(self._destroy(worker))
         return None

@@ -62,6 +62,10 @@ class Worker:
         self._link, self._destroy = link, destroy
         self._link.exchange([], lambda message, _: message.get("op") == "hello", silence_s=START_S)
 
+    def is_alive(self) -> bool:
+        """Whether it can be lent; costs one system call."""
+        return self.surprise is None and self._link.is_open()
+
     def abandon(self) -> None:
         """Break the connection, so that a thread that waits for the agent returns."""
         self.surprise = self.surprise or "abandoned"

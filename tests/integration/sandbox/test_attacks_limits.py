@@ -145,7 +145,6 @@ async def test_nothing_and_imitation_are_only_output(python):
 HOSTILE_TO_THE_COMPILER = {
     "device": '#include "/dev/urandom"\nint main() {}',
     "zero device": '#include "/dev/zero"\nint main() {}',
-    "stdin": '#include "/dev/stdin"\nint main() {}',
     "itself": '#include "main.cpp"\nint main() {}',
     "templates": "template<int n> struct T { T<n + 1> *p; enum { v = sizeof(T<n + 1>::v) }; };\nint x = T<0>::v;",
     "wide templates": (
