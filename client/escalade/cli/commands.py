@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import typer
 
-from escalade.cli import environments, imports, runs
+from escalade.cli import environments, histories, imports, runs, watch
+
+# Without a name their commands join those of `run`; here, since `register` may be called more than once.
+runs.app.add_typer(histories.app)
+runs.app.add_typer(watch.app)
 
 
 def register(app: typer.Typer) -> None:

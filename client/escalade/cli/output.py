@@ -6,6 +6,7 @@ stdout and everything else to stderr.
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
 from collections.abc import Iterable, Sequence
@@ -69,13 +70,23 @@ def build_table(headers: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Table
 
 def print_json(value: BaseModel | Sequence[BaseModel]) -> None:
     """Print a model, or a list of models, as JSON."""
-    plain = (
-        value.model_dump(mode="json")
-        if isinstance(value, BaseModel)
-        else [one.model_dump(mode="json") for one in value]
-    )
-    json.dump(plain, sys.stdout, indent=2, ensure_ascii=False)
+    if isinstance(value, BaseModel):
+        print_plain(value.model_dump(mode="json"))
+    else:
+        print_plain([one.model_dump(mode="json") for one in value])
+
+
+def print_plain(value: object) -> None:
+    """Print what JSON can say, as JSON."""
+    json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
     print()
+
+
+def print_csv(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows under headers as CSV; None is an empty field."""
+    written = csv.writer(sys.stdout, lineterminator="\n")
+    written.writerow(headers)
+    written.writerows(rows)
 
 
 def shown(cell: Cell) -> str:

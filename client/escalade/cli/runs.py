@@ -1,4 +1,4 @@
-"""`escalade run`: look at runs, make them, end them, and watch their difficulty move.
+"""`escalade run`: look at runs, make them and end them; `histories` and `watch` add the rest.
 
 Guarantee: nothing is deleted without a yes.
 """
@@ -6,22 +6,17 @@ Guarantee: nothing is deleted without a yes.
 from __future__ import annotations
 
 import sys
-import time
 from collections import deque
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
-from rich.console import Group
-from rich.live import Live
-from rich.text import Text
 
-from escalade import Client
 from escalade._requests import RunFields
 from escalade.cli import output
 from escalade.cli.app import CommandError, open_client
-from escalade.cli.options import Json, reals
+from escalade.cli.options import Json, RunId, reals, strata
 from escalade.types import (
     Controller,
     CurriculumSettings,
@@ -31,7 +26,6 @@ from escalade.types import (
 )
 
 app = typer.Typer(help="Runs: one for each training run of a trainer.", no_args_is_help=True, rich_markup_mode=None)
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, run_...")]
 
 
 @app.command("list")
@@ -56,7 +50,7 @@ def list_runs(ctx: typer.Context, as_json: Json = False) -> None:
 @app.command("show")
 def show(ctx: typer.Context, run: RunId, as_json: Json = False) -> None:
     """Show a run's settings and where it stands."""
-    _show(open_client(ctx).run(run), as_json)
+    show_run(open_client(ctx).run(run), as_json)
 
 
 @app.command("create")
@@ -66,6 +60,10 @@ def create(
     policy: Annotated[str | None, typer.Option(help="Curriculum policy, such as scaler.")] = None,
     constant: Annotated[
         list[str] | None, typer.Option(metavar="NAME=X", help="Constant of the policy to change from its default.")
+    ] = None,
+    stratum: Annotated[
+        list[str] | None,
+        typer.Option(metavar="tag=TAG,share=X", help="Part of the pool with its quota or `weight`; repeat for more."),
     ] = None,
     environment: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Draw from this environment; repeat for more.")
@@ -89,10 +87,10 @@ def create(
 ) -> None:
     """Start a run."""
     fields: RunFields = {}
-    constants = reals(constant)
-    if policy is not None or constants:
+    curriculum = {"policy": policy, "constants": reals(constant), "strata": strata(stratum)}
+    if any(curriculum.values()):
         fields["curriculum"] = CurriculumSettings.model_validate(
-            {"constants": constants} | ({"policy": policy} if policy is not None else {})
+            {name: value for name, value in curriculum.items() if value}
         )
     pool = {
         "environments": environment, "tags": tag, "answer_types": answer_type, "sources": source, "statuses": status,
@@ -117,7 +115,7 @@ def create(
         fields["mode"] = mode
     if reveal_answers:
         fields["reveal_answers"] = True
-    _show(open_client(ctx).create_run(name, **fields), as_json)
+    show_run(open_client(ctx).create_run(name, **fields), as_json)
 
 
 @app.command("delete")
@@ -173,57 +171,6 @@ def events(
         )  # fmt: skip
 
 
-@app.command("watch")
-def watch(
-    ctx: typer.Context,
-    run: RunId,
-    interval_s: Annotated[float, typer.Option("--interval", min=0.1, help="Seconds between looks.")] = 2.0,
-    updates: Annotated[int | None, typer.Option(min=1, help="Stop after so many looks.")] = None,
-) -> None:
-    """Watch the difficulty of a run move, until Ctrl-C."""
-    # A watcher outlives a restart of the server.
-    client = open_client(ctx, retries=8)
-    try:
-        if output.stdout().is_terminal:
-            _watch_live(client, run, interval_s, updates)
-        else:
-            _watch_lines(client, run, interval_s, updates)
-    except KeyboardInterrupt:
-        return
-
-
-def _watch_live(client: Client, run: str, interval_s: float, updates: int | None) -> None:
-    with Live(console=output.stdout(), auto_refresh=False, vertical_overflow="ellipsis") as live:
-        looks = 0
-        while True:
-            found, difficulty = client.run(run), list(client.controllers(run))
-            active = [one for one in difficulty if one.active]
-            title = f"{found.name}  {found.run}  cursor {output.shown(found.last_cursor)}  active {len(active)}"
-            shown = output.build_table(CONTROLLER_HEADERS, map(_controller_row, _ordered(active)))
-            live.update(Group(Text(output.clean(f"{title} of {len(difficulty)}"), style="bold"), shown), refresh=True)
-            looks += 1
-            if looks == updates:
-                return
-            time.sleep(interval_s)
-
-
-def _watch_lines(client: Client, run: str, interval_s: float, updates: int | None) -> None:
-    """Print a controller's line when it has changed."""
-    before: dict[str, Controller] = {}
-    print("\t".join(("CURSOR", *CONTROLLER_HEADERS)), flush=True)
-    looks = 0
-    while True:
-        cursor = client.run(run).last_cursor
-        for one in _ordered(client.controllers(run)):
-            if one.active and before.get(one.environment) != one:
-                print("\t".join(output.shown(cell) for cell in (cursor, *_controller_row(one))), flush=True)
-            before[one.environment] = one
-        looks += 1
-        if looks == updates:
-            return
-        time.sleep(interval_s)
-
-
 CONTROLLER_HEADERS = ("ENVIRONMENT", "ACTIVE", "LEVEL", "TOP", "ACCURACY", "VISITS")
 
 
@@ -236,12 +183,17 @@ def _ordered(found: Iterable[Controller]) -> list[Controller]:
     return sorted(found, key=lambda one: (not one.active, one.environment))
 
 
-def _show(run: Run, as_json: bool) -> None:
+def show_run(run: Run, as_json: bool) -> None:
+    """Print a run's settings and where it stands."""
     if as_json:
         output.print_json(run)
         return
     for name, value in run.model_dump(mode="json").items():
         if name == "curriculum":
             constants = "".join(f" {key}={setting:g}" for key, setting in value["constants"].items())
-            value = value["policy"] + constants
+            value = value["policy"] + constants + "".join(f" [{_stratum(one)}]" for one in value["strata"])
         output.say(f"{name + ':':<20}{'-' if value is None else value}")
+
+
+def _stratum(fields: dict[str, Any]) -> str:
+    return ",".join(f"{name}={value}" for name, value in fields.items() if value is not None)

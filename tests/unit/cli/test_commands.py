@@ -120,21 +120,6 @@ def test_events_are_shown_by_kind_place_and_number(cli):
     assert json.loads(cli("run", "events", "run_0", "--kind", "other", "--json").stdout) == []
 
 
-def test_watching_prints_what_changed(cli):
-    cli("run", "create", "qwen")
-    result = cli("run", "watch", "run_0", "--updates", 2, "--interval", 0.1)
-    assert result.exit_code == 0
-    # Nothing changed between the two looks.
-    assert [row[1] for row in lines(result.stdout)] == ["ENVIRONMENT", "edit-distance", "knapsack"]
-
-
-def test_watching_on_a_terminal_draws_a_table(cli):
-    cli("run", "create", "qwen")
-    result = cli("run", "watch", "run_0", "--updates", 1, terminal=True)
-    assert "qwen  run_0" in result.stdout
-    assert "active 2 of 4" in result.stdout
-
-
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -143,7 +128,13 @@ def test_watching_on_a_terminal_draws_a_table(cli):
         ("instances", "knapsack", "--parameter", "n=x"),
         ("run", "create", "a", "--constant", "step=nan"),
         ("run", "create", "a", "--answer-type", "song"),
+        ("run", "create", "a", "--stratum", "tag=dp,share=2"),
+        ("run", "create", "a", "--stratum", "share"),
         ("run", "watch", "run_0", "--interval", "0"),
+        ("run", "metrics", "run_0", "--json", "--csv"),
+        ("run", "active-set", "run_0", "--json", "--csv"),
+        ("run", "close", "run_0", "first"),
+        ("run", "fork", "run_0", "b", "--constant", "step"),
         ("nonsense",),
         ("import", "tarball", "x"),
     ],

@@ -146,5 +146,5 @@ def test_watching_ends_well_with_ctrl_c(environ, api):
         shown = [watching.stdout.readline() for _ in range(3)]
         watching.send_signal(signal.SIGINT)
         _, complaints = watching.communicate(timeout=60)
-    assert "knapsack" in shown[2]
+    assert "tree-walk" in shown[2]
     assert (watching.returncode, complaints) == (0, "")
