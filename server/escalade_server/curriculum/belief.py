@@ -154,14 +154,13 @@ def drift(belief: Floats, moves: Floats) -> Floats:
 
 def drift_all(beliefs: Floats, moves: Floats) -> Floats:
     """(environments, states): every row after a transition."""
-    after = beliefs.copy()
-    count = len(beliefs)
-    regular = beliefs[:, :REGULAR].reshape(count, *SHAPE)
-    target = after[:, :REGULAR].reshape(count, *SHAPE)
+    after = np.empty_like(beliefs)
+    after[:, REGULAR:] = beliefs[:, REGULAR:]
+    count, block = len(beliefs), len(FLOORS) * len(HALF_WAY)
     for place in range(len(WIDTHS)):
-        flat = np.ascontiguousarray(regular[:, place]).reshape(-1, len(HALF_WAY))
-        target[:, place] = (flat @ moves[place]).reshape(count, len(FLOORS), len(HALF_WAY))
-    after[:, :REGULAR] = target.reshape(count, REGULAR)
+        columns = slice(place * block, (place + 1) * block)
+        rows = beliefs[:, columns].reshape(count * len(FLOORS), len(HALF_WAY))
+        after[:, columns] = (rows @ moves[place]).reshape(count, block)
     return after
 
 
