@@ -114,7 +114,9 @@ async def move_deadline(
 @router.post("/{run}/attempts", **needs("train"))
 async def report_attempts(run: OwnRun, body: AttemptReports, services: ServicesDep) -> AttemptResults:
     """Score and store rollouts. The same report again gives the first outcome; another answer is a conflict."""
-    return await attempts.report(services.journal, versions=services.versions, run=run, reports=body.attempts)
+    return await attempts.report(
+        services.journal, sandbox=services.sandbox, versions=services.versions, run=run, reports=body.attempts
+    )
 
 
 @router.get("/{run}/controllers", **needs("read", "train"))

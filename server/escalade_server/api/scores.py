@@ -14,4 +14,4 @@ router = APIRouter(tags=["scores"])
 @router.post("/scores", **needs("train"))
 async def score(body: ScoreRequest, services: ServicesDep) -> ScoreList:
     """Judge completions against instances that this server has served. Nothing is stored."""
-    return await scores.score(services.database, versions=services.versions, request=body)
+    return await scores.score(services.database, sandbox=services.sandbox, versions=services.versions, request=body)

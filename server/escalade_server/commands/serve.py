@@ -39,7 +39,8 @@ def serve(
 
     settings = load_settings(host=host, port=port, sandbox=sandbox)
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for chatty in ("alembic", "httpx"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
     async def run() -> None:
         async with opened(settings) as services:

@@ -18,19 +18,18 @@ from typing import Any
 from escalade_sandbox.types import (
     Input,
     Job,
-    JobResult,
     Limits,
     Program,
     Result,
     Sandbox,
-    SandboxBusy,
-    SandboxError,
     Status,
     Trust,
 )
-from escalade_server.errors import SandboxFailed, SandboxQueueFull
+from escalade_server.errors import SandboxFailed
 from escalade_server.problems.definition import Code, Definition, Generator
+from escalade_server.scoring.checkers import Case, CheckProgram, check_all
 from escalade_server.scoring.comparators import agree
+from escalade_server.scoring.execution import run
 
 MIN_AGREEMENT = 0.75
 """Share of the usable references that must agree where the first two do not."""
@@ -139,7 +138,7 @@ async def answer(
 
     Two references run first. Where they do not agree, all the others run on that input too, and the ground truth is
     what at least two and at least `MIN_AGREEMENT` of the usable ones give. A reference that does not compile, crashes
-    or runs out of time is absent, not wrong.
+    or runs out of time is absent, not wrong. Where answers are not unique, two references must accept each other's.
 
     Raises:
         SandboxFailed: The sandbox cannot be reached or failed twice.
@@ -153,6 +152,9 @@ async def answer(
     while waiting and compiled < 2:
         first, waiting = waiting[: 2 - compiled], waiting[2 - compiled :]
         compiled += await _run_references(sandbox, version, definition, first, outputs, inputs)
+    checker = checker_of(definition, version)
+    if checker is not None:
+        return await _mutually_accepted(sandbox, checker, outputs)
     disputed = [text for text in inputs if _agreed(definition, outputs[text], asked=compiled) is None]
     if disputed and waiting:
         await _run_references(sandbox, version, definition, waiting, outputs, disputed)
@@ -250,24 +252,39 @@ def _checked(text: str, description: dict[str, Any]) -> Draft | Unmade:
     return Draft(text if text.endswith("\n") else text + "\n", description)
 
 
+def checker_of(definition: Definition, version: str) -> CheckProgram | None:
+    """The checker of a definition whose answers are not unique; None where answers are compared."""
+    if definition.checker is None or definition.answer.type != "checked":
+        return None
+    checker = definition.checker
+    program = program_of(checker, "check" if checker.protocol == "function" else None)
+    return CheckProgram(program, checker.protocol, version)
+
+
+async def _mutually_accepted(
+    sandbox: Sandbox, checker: CheckProgram, outputs: Mapping[str, dict[int, str]]
+) -> dict[str, str | Unmade]:
+    """Ground truth where answers are not unique: the first reference's, if the checker takes two for each other."""
+    pairs: dict[str, tuple[str, str]] = {}
+    for text, found in outputs.items():
+        if len(found) >= 2:
+            first, second = (found[index] for index in sorted(found)[:2])
+            pairs[text] = first, second
+    cases = [case for text, (one, two) in pairs.items() for case in (Case(text, two, one), Case(text, one, two))]
+    said = await check_all(sandbox, checker, cases)
+    truths: dict[str, str | Unmade] = {
+        text: Unmade(f"the references disagree: {len(found)} answered") for text, found in outputs.items()
+    }
+    for place, (text, (one, _)) in enumerate(pairs.items()):
+        verdicts = [checked.verdict for checked in said[2 * place : 2 * place + 2]]
+        if verdicts == ["accepted", "accepted"]:
+            truths[text] = one
+        else:
+            truths[text] = Unmade(f"the checker says of two references: {verdicts[0]}, {verdicts[1]}")
+    return truths
+
+
 def program_of(code: Code, function: str | None = None) -> Program:
     """The sandbox's program for a definition's code."""
     files = {name: text.encode() for name, text in code.files.items()}
     return Program(code.language, code.source, function=function, files=files)
-
-
-async def run(sandbox: Sandbox, job: Job) -> JobResult:
-    """Run a job, with the sandbox's faults as errors of the API.
-
-    Raises:
-        SandboxFailed: The sandbox cannot be reached or failed twice.
-        SandboxQueueFull: Its queue is full.
-    """
-    try:
-        return await sandbox.run(job)
-    except SandboxBusy as busy:
-        raise SandboxQueueFull(
-            "The sandbox's queue is full; try again shortly.", retry_after_s=busy.retry_after_s
-        ) from busy
-    except SandboxError as fault:
-        raise SandboxFailed(f"The sandbox failed: {fault}", retry_after_s=5.0) from fault

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from escalade.types import ScoreList, ScoreOutcome, ScoreRequest
+from escalade_sandbox.types import Sandbox
 from escalade_server.errors import InstanceNotFound
-from escalade_server.instances.versions import Versions
+from escalade_server.instances.generation import checker_of
+from escalade_server.instances.versions import Version, Versions
 from escalade_server.scoring.judging import Question, judge_all
-from escalade_server.storage import instances
+from escalade_server.storage import instances, tables
 from escalade_server.storage.sessions import Database
 
 
-async def score(database: Database, *, versions: Versions, request: ScoreRequest) -> ScoreList:
+def question(row: tables.Instance, version: Version, completion: str) -> Question:
+    """What a completion of an instance is judged by."""
+    return Question(
+        spec=version.definition.answer,
+        truth=row.truth or "",
+        completion=completion,
+        input=row.input or "",
+        checker=checker_of(version.definition, version.hash),
+    )
+
+
+async def score(database: Database, *, sandbox: Sandbox, versions: Versions, request: ScoreRequest) -> ScoreList:
     """Judge each completion against its instance's ground truth, in order.
 
     Raises:
@@ -24,8 +37,8 @@ async def score(database: Database, *, versions: Versions, request: ScoreRequest
         row = found.get(item.instance)
         if row is None or row.truth is None:
             raise InstanceNotFound(f"`items.{index}.instance`: this server has served no instance {item.instance!r}.")
-        questions.append(Question(parsed[row.version_id].definition.answer, row.truth, item.completion))
-    judgements = await judge_all(questions)
+        questions.append(question(row, parsed[row.version_id], item.completion))
+    judgements = await judge_all(sandbox, questions)
     return ScoreList(
         outcomes=[
             ScoreOutcome(

@@ -24,7 +24,7 @@ async def serve(
         EnvironmentNotFound: No environment has this name.
         VersionNotFound: It has no such version.
         LevelOutOfRange: The ladder has no such level, or a parameter is unknown or outside its range.
-        NotServable: It is withdrawn, or its answers need a checker.
+        NotServable: It is withdrawn.
         LevelUnavailable: No instance can be made there.
         SandboxFailed: The sandbox cannot be reached or failed twice.
     """
@@ -38,7 +38,6 @@ async def serve(
         raise VersionNotFound(f"`version`: {name} has no version {digest}: see GET /v1/environments/{name}.")
     if environment.status == "withdrawn":
         raise NotServable(f"{name} is withdrawn: {environment.status_reason or 'no reason given'}.")
-    require_servable(name, environment.answer_type)
     version = versions.parse(row)
     level, parameters = locate(version.definition, request.level, request.parameters)
     source = Source(version, level, parameters, request.split, request.seed)
@@ -46,16 +45,6 @@ async def serve(
     async with database.read() as session:
         found = await queries.get_many(session, identities)
     return InstanceList(instances=[present(found[identity], name, version) for identity in identities])
-
-
-def require_servable(name: str, answer_type: str) -> None:
-    """Refuse an environment that cannot be scored.
-
-    Raises:
-        NotServable: Its answers need a checker, which this version does not run.
-    """
-    if answer_type == "checked":
-        raise NotServable(f"{name} has answers that are not unique; this version runs no checkers yet.")
 
 
 def locate(

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from escalade.types import AttemptOutcome, AttemptReport, AttemptResults
+from escalade_sandbox.types import Sandbox
 from escalade_server.errors import AttemptConflict, GroupNotFound, RolloutOutOfRange
+from escalade_server.instances.scores import question
 from escalade_server.instances.versions import Versions
 from escalade_server.runs import pool
 from escalade_server.runs.closing import close_complete, close_overdue
@@ -41,7 +43,7 @@ class Filed:
 
 
 async def report(
-    journal: Journal, *, versions: Versions, run: tables.Run, reports: Sequence[AttemptReport]
+    journal: Journal, *, sandbox: Sandbox, versions: Versions, run: tables.Run, reports: Sequence[AttemptReport]
 ) -> AttemptResults:
     """Score and store each rollout once, and close the groups that are now complete.
 
@@ -59,7 +61,7 @@ async def report(
             if item.key not in known or known[item.key].outcome == "error":
                 new.setdefault(item.key, item)
         questions = await _questions(session, versions, run, list(new.values()))
-    judged = dict(zip(questions, await judge_all(list(questions.values())), strict=True))
+    judged = dict(zip(questions, await judge_all(sandbox, list(questions.values())), strict=True))
     threshold = run.settings["success_threshold"]
     for key, item in new.items():
         if item.report.score is not None:
@@ -124,8 +126,7 @@ async def _questions(
     for item in items:
         if item.report.completion is not None:
             version = parsed[members[item.group.environment].version_id]
-            truth = found[item.group.instance_id or ""].truth or ""
-            questions[item.key] = Question(version.definition.answer, truth, item.report.completion)
+            questions[item.key] = question(found[item.group.instance_id or ""], version, item.report.completion)
     return questions
 
 

@@ -27,7 +27,7 @@ class Member:
 
 
 async def choose(session: AsyncSession, chosen: PoolFilter) -> list[Environment]:
-    """The environments that pass a filter and that this version can score.
+    """The environments that pass a filter.
 
     Raises:
         PoolEmpty: There are none, or one asked for by name is missing.
@@ -46,7 +46,7 @@ async def choose(session: AsyncSession, chosen: PoolFilter) -> list[Environment]
                 "see GET /v1/environments."
             )
     wanted = set(chosen.tags or ())
-    pool = [row for row in found if row.answer_type != "checked" and (not wanted or wanted & set(row.tags))]
+    pool = [row for row in found if not wanted or wanted & set(row.tags)]
     if not pool:
         raise PoolEmpty("`pool`: no environment passes these filters: see GET /v1/environments.")
     return pool
@@ -83,7 +83,7 @@ async def refresh(writer: Writer) -> None:
         gone = environment.status in ("rejected", "quarantined", "withdrawn")
         reason = environment.status if gone else f"replaced by version {environment.version}"
         await retire(writer, member.position, environment.slug, reason)
-        if not gone and environment.answer_type != "checked":
+        if not gone:
             entering.append(environment)
     if entering:
         size = writer.state.members

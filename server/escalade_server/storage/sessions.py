@@ -92,7 +92,7 @@ def _engine(url: str, sqlite: bool) -> AsyncEngine:
             max_overflow=10,
             pool_timeout=BUSY_TIMEOUT_S,
             pool_pre_ping=True,
-            connect_args={"connect_timeout": 5, "options": "-c timezone=UTC"},
+            connect_args={"connect_timeout": 5, "client_encoding": "utf8", "options": "-c timezone=UTC"},
         )
     engine = create_async_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}, pool_size=10, max_overflow=10)
 
