@@ -120,7 +120,8 @@ class Stratified:
         check_pool(pool, size)
         # also where a stratum is empty, so that a bad constant is refused now
         self._inner.start(pool[:1], size, constants)
-        empty = State(size, dict(constants), (), (Part(),) * len(self._strata))
+        resolved = {**self.constants, **{name: float(value) for name, value in constants.items()}}
+        empty = State(size, resolved, (), (Part(),) * len(self._strata))
         return self.extend(empty, pool)
 
     def extend(self, state: State, entries: Sequence[PoolEntry]) -> State:

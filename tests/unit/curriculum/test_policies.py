@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from escalade_server.curriculum.policies import POLICIES, policy
+from escalade_server.curriculum.strata import Stratum, stratified
 from escalade_server.curriculum.types import BatchQuery, ClosedGroup, PolicyError, PoolEntry
 
 MAY_REPEAT = {"scaler", "bayes", "staircase"}
@@ -176,6 +177,17 @@ def test_the_defaults_are_published_and_accepted(name):
     rules = policy(name)
     assert rules.name == name
     rules.start([PoolEntry(3)], 1, dict(rules.constants))
+
+
+@every_policy
+def test_a_dump_carries_every_constant_so_that_a_fork_may_change_them(name):
+    rules = policy(name)
+    changed = {constant: value for constant, value in list(rules.constants.items())[:1]}
+    assert rules.dump(rules.start([PoolEntry(3)], 1, changed))["constants"] == rules.constants
+    strata = stratified(rules, [Stratum(tag="dp", share=0.5)])
+    document = strata.dump(strata.start([PoolEntry(3), PoolEntry(3, ("dp",))], 1, changed))
+    assert document["constants"] == rules.constants
+    assert [inner["constants"] for *_, inner in document["parts"]] == [rules.constants] * 2
 
 
 def test_an_unknown_policy_is_refused_with_the_known_ones():

@@ -25,8 +25,7 @@ constants: Mapping[str, float] = defaults(CONSTANTS)
 class State:
     """The whole curriculum of a run."""
 
-    share: float
-    """Level as a share of the top level."""
+    constants: Mapping[str, float]
     roster: Roster
 
 
@@ -36,7 +35,7 @@ def start(pool: Sequence[PoolEntry], size: int, constants: Mapping[str, float]) 
     Raises:
         PolicyError: A constant is unknown or out of range, the pool is empty, or the size is not positive.
     """
-    return State(resolve(name, CONSTANTS, constants)["share"], roster.open_roster(pool, size))
+    return State(resolve(name, CONSTANTS, constants), roster.open_roster(pool, size))
 
 
 def extend(state: State, entries: Sequence[PoolEntry]) -> State:
@@ -51,7 +50,7 @@ def retire(state: State, environment: int) -> State:
 
 def level_of(state: State, environment: int) -> int:
     """The one level of this environment, rounded to the nearest (halves to even)."""
-    return round(state.share * state.roster.tops[environment])
+    return round(state.constants["share"] * state.roster.tops[environment])
 
 
 def propose(state: State, query: BatchQuery, rng: random.Random) -> tuple[list[Proposal], State]:
@@ -82,9 +81,9 @@ def view(state: State, environment: int) -> ControllerView:
 
 def dump(state: State) -> dict[str, Any]:
     """The state as JSON values."""
-    return {"policy": name, "share": state.share, "roster": roster.dump_roster(state.roster)}
+    return {"policy": name, "constants": dict(state.constants), "roster": roster.dump_roster(state.roster)}
 
 
 def load(document: Mapping[str, Any]) -> State:
     """The state that `dump` wrote."""
-    return State(document["share"], roster.load_roster(document["roster"]))
+    return State(dict(document["constants"]), roster.load_roster(document["roster"]))

@@ -79,7 +79,7 @@ def view(state: State, environment: int) -> ControllerView:
 
 def dump(state: State) -> dict[str, Any]:
     """The state as JSON values."""
-    return {"policy": name, "roster": roster.dump_roster(state.roster)}
+    return {"policy": name, "constants": {}, "roster": roster.dump_roster(state.roster)}
 
 
 def load(document: Mapping[str, Any]) -> State:
