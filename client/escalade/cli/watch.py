@@ -202,11 +202,11 @@ def trend(shares: Sequence[float | None]) -> str:
 def _means(steps: Sequence[StepMetrics]) -> list[output.Cell]:
     """The mean row: shares and levels averaged, the rest left out."""
     means: dict[str, output.Cell] = {
-        "INFORMATIVE": _mean([step.informative for step in steps]),
-        "ACCURACY": _mean([step.accuracy for step in steps]),
+        "INFORM.": _mean([step.informative for step in steps]),
+        "ACC.": _mean([step.accuracy for step in steps]),
         "LEVEL": _mean([step.level for step in steps]),
-        "ALL WRONG": _mean([float(step.all_wrong) for step in steps if step.closed]),
-        "ALL RIGHT": _mean([float(step.all_right) for step in steps if step.closed]),
+        "WRONG": _mean([float(step.all_wrong) for step in steps if step.closed]),
+        "RIGHT": _mean([float(step.all_right) for step in steps if step.closed]),
     }
     return [means.get(header) for header in STEP_HEADERS[1:]]
 

@@ -1,6 +1,7 @@
 """`escalade simulate`: curriculum policies side by side on the learner model.
 
-Guarantee: the figures are determined by the arguments; a bad argument is told before the first step, not after the last.
+Guarantee: the figures are determined by the arguments; a bad argument is told before the first step, not after the
+last.
 """
 
 from __future__ import annotations
@@ -29,14 +30,17 @@ def simulate(
     policies: Annotated[
         str, typer.Option(metavar="NAME,NAME", help="Policies, each as NAME or NAME:CONSTANT=X:..., or all.")
     ] = DEFAULT_POLICIES,
-    variant: Annotated[str, typer.Option(metavar="NAME", help="Kind of learner and pool.")] = "base",
+    variant: Annotated[
+        str, typer.Option(metavar="NAME", help="Kind of learner and pool; a wrong name lists them.")
+    ] = "base",
     environments: Annotated[int | None, typer.Option(min=1, help="Size of the pool. [default: the variant's]")] = None,
     steps: Annotated[int, typer.Option(min=1, help="Batches per policy and seed.")] = 300,
     seeds: Annotated[int, typer.Option(min=1, help="How many worlds, from seed 0 on.")] = 3,
     groups: Annotated[int | None, typer.Option(min=1, help="Groups per batch. [default: the variant's]")] = None,
     rollouts: Annotated[int | None, typer.Option(min=2, help="Rollouts per group. [default: the variant's]")] = None,
     reference: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Whose last score the others are to reach. [default: the last]")
+        str | None,
+        typer.Option(metavar="NAME", help="Whose last score the others are to reach. [default: scaler, else the last]"),
     ] = None,
     out: Annotated[
         Path | None,
@@ -53,8 +57,10 @@ def simulate(
 
     try:
         contenders = read_contenders(policies)
-        sizes = {"pool": environments, "groups": groups, "rollouts": rollouts}
-        kind = replace(learner.variant(variant), **{name: size for name, size in sizes.items() if size is not None})
+        kind = learner.variant(variant)
+        kind = replace(
+            kind, pool=environments or kind.pool, groups=groups or kind.groups, rollouts=rollouts or kind.rollouts
+        )
         target = reference_of(reference, contenders)
         if out is not None:
             _make_folder(out)
