@@ -69,6 +69,7 @@ class ProcessLauncher:
             theirs.close()
 
         def destroy() -> None:
+            child.terminate()
             try:
                 child.wait(END_S)
             except subprocess.TimeoutExpired:

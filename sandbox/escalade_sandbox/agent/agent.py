@@ -359,6 +359,8 @@ def main(text: str) -> int:
     confine.prctl(confine.PR_SET_DUMPABLE, 0)
     if configuration.uid is None:
         confine.prctl(confine.PR_SET_CHILD_SUBREAPER, 1)
+        # In a container the engine ends everything at once; here the agent must, even in mid-job.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     else:
         confine.deny_system_calls()
     stream = _open_stream(configuration.transport)
