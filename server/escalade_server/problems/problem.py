@@ -7,6 +7,7 @@ What a source holds but a problem does not is named in its `notes`; nothing is d
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Final, Literal
 
@@ -19,6 +20,11 @@ USABLE_LANGUAGES: Final = frozenset({"cpp", "python"})
 """Languages of programs that the sandbox runs; programs in others are kept as text."""
 SEED: Final = "{seed}"
 """Where a generator's arguments take the seed."""
+
+MAX_SEED: Final = 2**31
+"""Seeds on a command line are below this."""
+
+_SLOT: Final = re.compile(r"\{([A-Za-z_]\w*)\}")
 
 TestKind = Literal["sample", "secret", "generated"]
 Missing = Literal["statement", "answer_type", "parameters", "generator", "solutions"]
@@ -111,7 +117,7 @@ class Comparison(Frozen):
     """The words may come in any order."""
 
 
-class Test(Frozen):
+class FixedTest(Frozen):
     """One fixed input, with its answer where the source has one."""
 
     name: str
@@ -143,7 +149,7 @@ class Problem(Frozen):
     """In any language, with their expected verdicts."""
     generators: tuple[ProblemGenerator, ...] = ()
     validators: tuple[Validator, ...] = ()
-    tests: tuple[Test, ...] = ()
+    tests: tuple[FixedTest, ...] = ()
     notes: tuple[str, ...] = ()
     """What of the source was left out, and why."""
     entry: Entry | None = None
@@ -195,6 +201,33 @@ def header_of(defines: Mapping[str, int | float | str], parameters: Mapping[str,
             written = f"(long long){value}" if isinstance(value, int) else repr(value)
         lines.append(f"#define {name} {written}\n")
     return "".join(lines)
+
+
+def arguments_of(generator: ProblemGenerator, parameters: Mapping[str, int], seed: int) -> tuple[str, ...]:
+    """The command line that makes one input.
+
+    Raises:
+        ValueError: It is not known how to call the generator, or a scale parameter that it needs is not given.
+    """
+    if generator.arguments is None:
+        raise ValueError(f"{generator.name}: its arguments are not known")
+    # Formats promise their generators a seed of 31 bits, and `atoi` makes one number of all that are larger.
+    values = {**{name: str(value) for name, value in parameters.items()}, "seed": str(seed % MAX_SEED)}
+
+    def fill(match: re.Match[str]) -> str:
+        if match[1] not in values:
+            raise ValueError(f"{generator.name}: give the scale parameter {match[1]}")
+        return values[match[1]]
+
+    return tuple(_SLOT.sub(fill, argument) for argument in generator.arguments)
+
+
+def files_of(generator: ProblemGenerator, parameters: Mapping[str, int]) -> dict[str, str]:
+    """The files beside a generator's source, with the scale parameters compiled in where it takes them so."""
+    if generator.defines_file is None:
+        return dict(generator.files)
+    known = {name: value for name, value in parameters.items() if name in generator.defines}
+    return {**generator.files, generator.defines_file: header_of(generator.defines, known)}
 
 
 def problem_of_entry(entry: Entry) -> Problem:

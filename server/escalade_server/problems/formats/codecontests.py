@@ -20,11 +20,11 @@ from escalade_server.problems.formats.instructions import declared_tolerances
 from escalade_server.problems.formats.sources import MAX_TESTS, MAX_TESTS_BYTES, Notes
 from escalade_server.problems.problem import (
     Comparison,
+    FixedTest,
     Limits,
     Problem,
     ProblemSolution,
     Statement,
-    Test,
     TestKind,
 )
 
@@ -217,8 +217,8 @@ def _number(value: object, field: str) -> float:
     return value
 
 
-def _tests(row: dict[str, Any], notes: Notes) -> tuple[Test, ...]:
-    kept: list[Test] = []
+def _tests(row: dict[str, Any], notes: Notes) -> tuple[FixedTest, ...]:
+    kept: list[FixedTest] = []
     total = left_out = 0
     for field, kind in _TESTS:
         for index, (given, expected) in enumerate(_pairs(row, field, "input", "output"), start=1):
@@ -229,7 +229,9 @@ def _tests(row: dict[str, Any], notes: Notes) -> tuple[Test, ...]:
                 left_out += 1
                 continue
             total += size
-            kept.append(Test(name=f"{field.removesuffix('_tests')}/{index}", input=given, output=expected, kind=kind))
+            kept.append(
+                FixedTest(name=f"{field.removesuffix('_tests')}/{index}", input=given, output=expected, kind=kind)
+            )
     if left_out:
         notes.add("tests", f"{left_out} left out: too large, too many, or with characters that are no text")
     return tuple(kept)

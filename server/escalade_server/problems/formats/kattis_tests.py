@@ -22,7 +22,7 @@ from escalade_server.problems.formats.sources import (
     program_folder,
     read_tests,
 )
-from escalade_server.problems.problem import Call, ProblemGenerator, Test, TestKind
+from escalade_server.problems.problem import Call, FixedTest, ProblemGenerator, TestKind
 
 MAX_CALLS: Final = 2_000
 """Most calls read of one package."""
@@ -34,7 +34,7 @@ _SCRIPT_COMMANDS: Final = frozenset({"tc", "sample"})
 _KINDS: Final[dict[str, TestKind]] = {"sample": "sample", "secret": "secret"}
 
 
-def fixed_tests(files: SourceFiles, notes: Notes) -> tuple[tuple[Test, ...], tuple[Test, ...]]:
+def fixed_tests(files: SourceFiles, notes: Notes) -> tuple[tuple[FixedTest, ...], tuple[FixedTest, ...]]:
     """The tests of `data/`, and those of them that are samples."""
     cases: list[tuple[str, str, str | None, TestKind]] = []
     special = 0
@@ -81,10 +81,10 @@ def judge_flags(files: SourceFiles, settings: dict[str, Any], notes: Notes) -> t
     return output, validator
 
 
-def generators_of(files: SourceFiles, notes: Notes) -> tuple[tuple[ProblemGenerator, ...], tuple[Test, ...]]:
+def generators_of(files: SourceFiles, notes: Notes) -> tuple[tuple[ProblemGenerator, ...], tuple[FixedTest, ...]]:
     """The generators that the package calls, with their calls, and tests that `generators.yaml` itself holds."""
     calls: dict[str, list[Call]] = {}
-    tests: list[Test] = []
+    tests: list[FixedTest] = []
     bundles: dict[str, list[str]] = {}
     if files.has("generators/generators.yaml"):
         document = files.yaml("generators/generators.yaml")
@@ -140,7 +140,7 @@ def _bundles(files: SourceFiles, document: dict[str, Any]) -> dict[str, list[str
 
 
 def _walk(
-    files: SourceFiles, document: dict[str, Any], calls: dict[str, list[Call]], tests: list[Test], notes: Notes
+    files: SourceFiles, document: dict[str, Any], calls: dict[str, list[Call]], tests: list[FixedTest], notes: Notes
 ) -> None:
     for path, kind, case in _cases(document.get("data")):
         field = f"generators/generators.yaml: {path}"
@@ -162,7 +162,7 @@ def _walk(
         elif isinstance(rule.get("in"), str | int | float) and len(tests) < MAX_TESTS:
             answer = rule.get("ans")
             output = None if answer is None else _line(answer)
-            tests.append(Test(name=path, input=_line(rule["in"]), output=output, kind=kind))
+            tests.append(FixedTest(name=path, input=_line(rule["in"]), output=output, kind=kind))
 
 
 def _cases(data: object) -> Iterator[tuple[str, TestKind, object]]:
@@ -194,7 +194,7 @@ def _count(value: object) -> int:
     return 1
 
 
-def _copy(files: SourceFiles, name: str, kind: TestKind, stem: str, tests: list[Test], notes: Notes) -> None:
+def _copy(files: SourceFiles, name: str, kind: TestKind, stem: str, tests: list[FixedTest], notes: Notes) -> None:
     path = f"generators/{stem.lstrip('/')}"
     if not files.has(f"{path}.in"):
         notes.add(f"test {name}", f"left out: there is no {path}.in")

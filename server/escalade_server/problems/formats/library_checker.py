@@ -20,13 +20,13 @@ from escalade_server.problems.formats.statements import statement_of
 from escalade_server.problems.problem import (
     SEED,
     Call,
+    FixedTest,
     Limits,
     Problem,
     ProblemChecker,
     ProblemGenerator,
     ProblemSolution,
     Statement,
-    Test,
     TestKind,
     Validator,
     header_of,
@@ -155,7 +155,7 @@ def _tests(
     params: dict[str, int | float | str],
     headers: Mapping[str, str],
     notes: Notes,
-) -> tuple[tuple[Test, ...], tuple[Sample, ...], tuple[ProblemGenerator, ...]]:
+) -> tuple[tuple[FixedTest, ...], tuple[Sample, ...], tuple[ProblemGenerator, ...]]:
     cases: list[tuple[str, str, str | None, TestKind]] = []
     generators: list[ProblemGenerator] = []
     for index, (name, number) in enumerate(_listed(files, info)):
@@ -184,7 +184,7 @@ def _tests(
     return tests, tuple(samples), tuple(_random_first(generators))
 
 
-def _is_sample(test: Test) -> bool:
+def _is_sample(test: FixedTest) -> bool:
     return test.kind == "sample" and test.output is not None
 
 

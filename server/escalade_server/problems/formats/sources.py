@@ -18,7 +18,7 @@ from escalade_server.problems.definition import Code
 from escalade_server.problems.formats.archives import Archive
 from escalade_server.problems.formats.errors import ArchiveError
 from escalade_server.problems.formats.package_files import PackageError, PackageFiles, YamlFault, load_mapping
-from escalade_server.problems.problem import Test, TestKind
+from escalade_server.problems.problem import FixedTest, TestKind
 
 MAX_TEXT_BYTES: Final = 1 << 20
 """Largest program, statement or test that is read, in bytes."""
@@ -299,7 +299,7 @@ def _flatten(source: str, attached: Mapping[str, str]) -> str:
 
 def read_tests(
     files: SourceFiles, cases: Iterable[tuple[str, str, str | None, TestKind]], notes: Notes
-) -> tuple[Test, ...]:
+) -> tuple[FixedTest, ...]:
     """Fixed tests, within the bounds.
 
     Args:
@@ -307,7 +307,7 @@ def read_tests(
         cases: For each test its name, its input's path, its answer's path if there is one, and its kind.
         notes: Says how many were left out.
     """
-    kept: list[Test] = []
+    kept: list[FixedTest] = []
     total = left_out = 0
     for name, input_path, answer_path, kind in cases:
         size = files.sizes_bytes.get(input_path, 0) + files.sizes_bytes.get(answer_path or "", 0)
@@ -316,7 +316,7 @@ def read_tests(
             continue
         try:
             answer = None if answer_path is None else files.text(answer_path)
-            kept.append(Test(name=name, input=files.text(input_path), output=answer, kind=kind))
+            kept.append(FixedTest(name=name, input=files.text(input_path), output=answer, kind=kind))
         except PackageError:
             left_out += 1
             continue

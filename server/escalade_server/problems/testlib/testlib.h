@@ -181,6 +181,11 @@ inline InStream inf(_input), ouf(_output), ans(_answer);
         {_ok, "ok"}, {_wa, "wrong answer"}, {_pe, "wrong output format"}, {_fail, "FAIL"},
         {_dirt, "wrong output format"}, {_points, "points"}, {_unexpected_eof, "unexpected eof"}};
     std::string text = message;
+    // As in the original unless asked otherwise: an output that ends early is one of the wrong format.
+#ifndef ENABLE_UNEXPECTED_EOF
+    if (result == _unexpected_eof) result = _pe;
+#endif
+    if (result == _dirt) result = _pe;
     const bool checking = testlib_own::state().role == testlib_own::Role::checker;
     // An accepted answer ends where the checker stopped reading.
     if (checking && result == _ok && !ouf.seekEof()) result = _pe, text = "Extra information in the output file";
