@@ -120,7 +120,8 @@ async def _questions(
     session: AsyncSession, versions: Versions, run: tables.Run, items: Sequence[Filed]
 ) -> dict[Key, Question]:
     found = await instances.get_many(session, sorted({item.group.instance_id or "" for item in items}))
-    members = {member.position: member for member in await pool.members(session, run.id)} if items else {}
+    positions = {item.group.environment for item in items}
+    members = {member.position: member for member in await pool.members(session, run.id, positions)}
     parsed = await versions.get(session, {members[item.group.environment].version_id for item in items})
     questions = {}
     for item in items:
@@ -148,7 +149,19 @@ async def _store(
                 f"`group`: the run was restored meanwhile; group {item.report.group} has to be asked for again."
             )
         rows.append(_row(item, judged[key], late=group.closed_at is not None, writer=writer))
-    await attempts.record(writer.session, rows)
+    if await attempts.record(writer.session, rows) == len({item.key for item in filed}):
+        # All went in, as nearly always: what is stored is what was sent, and need not be read back.
+        stored = {(row["group_id"], row["rollout"]): tables.Attempt(**row) for row in rows}
+    else:
+        stored = await _reconcile(writer, ids, new, judged)
+    closed = await close_complete(writer, [by_id[group_id] for group_id in ids])
+    return stored, closed
+
+
+async def _reconcile(
+    writer: Writer, ids: Sequence[int], new: Mapping[Key, Filed], judged: Mapping[Key, Judgement]
+) -> dict[Key, tables.Attempt]:
+    """Hold new reports against those that were stored before them, and replace errors; what is stored now."""
     stored = await attempts.of_groups(writer.session, ids)
     for key, item in new.items():
         _require_same(item, stored[key], None)
@@ -157,9 +170,7 @@ async def _store(
             for fixed in ("group_id", "rollout", "content_hash", "late"):
                 values.pop(fixed)
             await attempts.replace_error(writer.session, stored[key].id, values)
-    stored = await attempts.of_groups(writer.session, ids)
-    closed = await close_complete(writer, [by_id[group_id] for group_id in ids])
-    return stored, closed
+    return await attempts.of_groups(writer.session, ids)
 
 
 def _row(item: Filed, judgement: Judgement, *, late: bool, writer: Writer) -> dict[str, Any]:

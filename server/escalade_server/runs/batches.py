@@ -8,7 +8,7 @@ finds a batch half-made (another died, or is at it) goes on where that one stand
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -61,9 +61,7 @@ class Draft:
 
     def source(self, environment: int, level: int) -> Source:
         """Where a group's instance is drawn from."""
-        version = self.versions[self.members[environment].version_id]
-        parameters = version.definition.ladder[level]
-        return Source(version, level, parameters, "train", self.run.settings["seed"])
+        return _source(self.run, self.members, self.versions, environment, level)
 
 
 async def issue(desk: Desk, *, run: tables.Run, cursor: int, request: BatchRequest, refill: int = 0) -> Batch:
@@ -83,11 +81,7 @@ async def issue(desk: Desk, *, run: tables.Run, cursor: int, request: BatchReque
             await require_batch(session, run, cursor)
     if draft is None:
         async with desk.journal.writing(run.id) as writer:
-            await _plan(writer, desk, cursor, refill, groups, rollouts)
-        async with database.read() as session:
-            draft = await _read(session, desk, run.id, cursor, refill)
-        if draft is None:
-            raise RunNotFound(f"Run {run.id} was restored or deleted meanwhile.")
+            draft = await _plan(writer, desk, cursor, refill, groups, rollouts)
     if (draft.batch.groups, draft.batch.rollouts) != (groups, rollouts):
         raise BatchConflict(
             f"Cursor {cursor} was issued with {draft.batch.groups} groups of {draft.batch.rollouts} rollouts, not "
@@ -152,12 +146,13 @@ async def extend(journal: Journal, *, run: tables.Run, cursor: int, group: str, 
     return Deadline(group=group, deadline=deadline)
 
 
-async def _plan(writer: Writer, desk: Desk, cursor: int, refill: int, groups: int, rollouts: int) -> None:
-    """Decide and log what the batch holds, unless that is done; file its instances if they lie ready."""
+async def _plan(writer: Writer, desk: Desk, cursor: int, refill: int, groups: int, rollouts: int) -> Draft:
+    """Decide and log what the batch holds, unless that is done; with its instances, if they lie ready."""
     run = writer.run
     line = await runs.lineage(writer.session, run)
-    if await runs.get_batch(writer.session, run.id, line, cursor, refill) is not None:
-        return
+    issued = await runs.get_batch(writer.session, run.id, line, cursor, refill)
+    if issued is not None:
+        return await _draft(writer.session, desk, run, issued, await runs.get_groups(writer.session, issued))
     await close_overdue(writer)
     await pool.refresh(writer)
     try:
@@ -175,20 +170,29 @@ async def _plan(writer: Writer, desk: Desk, cursor: int, refill: int, groups: in
     await writer.record("batch", payload, advanced(after))
     if refill == 0 and writer.state.batches % TICK_EVERY == 0:
         await writer.record("tick", {})
-    writer.session.add(
-        tables.Batch(
-            run_id=run.id,
-            generation=run.generation,
-            cursor=cursor,
-            refill=refill,
-            sequence=sequence,
-            groups=groups,
-            rollouts=rollouts,
-            ready=False,
-            created_at=writer.at,
-        )
+    members = await _members(writer.session, run.id, {group.environment for group in planned})
+    versions = await desk.versions.get(writer.session, {member.version_id for member in members.values()})
+    streams = {
+        (environment, level): _source(run, members, versions, environment, level).stream
+        for environment, level in {(group.environment, group.level) for group in planned}
+    }
+    wanted = [(streams[group.environment, group.level], group.ordinal) for group in planned]
+    drawn = await instances.drawn(writer.session, set(wanted))
+    ready = all(key in drawn for key in wanted)
+    batch = tables.Batch(
+        run_id=run.id,
+        generation=run.generation,
+        cursor=cursor,
+        refill=refill,
+        sequence=sequence,
+        groups=groups,
+        rollouts=rollouts,
+        ready=ready,
+        created_at=writer.at,
     )
+    writer.session.add(batch)
     await writer.session.flush()
+    deadline = now() + timedelta(seconds=run.deadline_s) if ready else None
     first = len(await runs.groups_at(writer.session, run.id, line, [cursor])) if refill else 0
     rows = [
         {
@@ -202,18 +206,17 @@ async def _plan(writer: Writer, desk: Desk, cursor: int, refill: int, groups: in
             "level": group.level,
             "ordinal": group.ordinal,
             "rollouts": rollouts,
+            "instance_id": drawn[wanted[offset]] if ready else None,
+            "deadline": deadline,
         }
         for offset, group in enumerate(planned)
     ]
     await runs.add_groups(writer.session, rows)
     last = cursor if run.last_cursor is None else max(run.last_cursor, cursor)
     await runs.set_values(writer.session, run.id, {"batches": run.batches + 1, "last_cursor": last})
-    draft = await _read(writer.session, desk, run.id, cursor, refill)
-    if draft is not None:
-        wanted = _wanted(draft)
-        drawn = await instances.drawn(writer.session, wanted.values())
-        if len(drawn) == len(set(wanted.values())):
-            await _file(writer.session, draft, {group: drawn[key] for group, key in wanted.items()})
+    if ready:
+        return Draft(run, batch, [tables.BatchGroup(**row) for row in rows], members, versions)
+    return Draft(run, batch, await runs.get_groups(writer.session, batch), members, versions)
 
 
 async def _read(session: AsyncSession, desk: Desk, run_id: str, cursor: int, refill: int) -> Draft | None:
@@ -223,23 +226,27 @@ async def _read(session: AsyncSession, desk: Desk, run_id: str, cursor: int, ref
     batch = await runs.get_batch(session, run_id, await runs.lineage(session, run), cursor, refill)
     if batch is None:
         return None
-    groups = await runs.get_groups(session, batch)
-    members = {member.position: member for member in await pool.members(session, run_id)}
-    versions = await desk.versions.get(session, {members[group.environment].version_id for group in groups})
+    return await _draft(session, desk, run, batch, await runs.get_groups(session, batch))
+
+
+async def _draft(
+    session: AsyncSession, desk: Desk, run: tables.Run, batch: tables.Batch, groups: Sequence[tables.BatchGroup]
+) -> Draft:
+    members = await _members(session, run.id, {group.environment for group in groups})
+    versions = await desk.versions.get(session, {member.version_id for member in members.values()})
     return Draft(run, batch, groups, members, versions)
 
 
-def _wanted(draft: Draft) -> dict[int, tuple[str, int]]:
-    """(stream, ordinal) of each group that has no instance yet, by the group's id."""
-    sources: dict[tuple[int, int], str] = {}
-    wanted = {}
-    for group in draft.groups:
-        if group.instance_id is None:
-            key = (group.environment, group.level)
-            if key not in sources:
-                sources[key] = draft.source(*key).stream
-            wanted[group.id] = (sources[key], group.ordinal)
-    return wanted
+async def _members(session: AsyncSession, run_id: str, positions: Collection[int]) -> dict[int, Member]:
+    """Those of a pool's members that a batch serves: a pool may hold thousands."""
+    return {member.position: member for member in await pool.members(session, run_id, positions)}
+
+
+def _source(
+    run: tables.Run, members: Mapping[int, Member], versions: Mapping[str, Version], environment: int, level: int
+) -> Source:
+    version = versions[members[environment].version_id]
+    return Source(version, level, version.definition.ladder[level], "train", run.settings["seed"])
 
 
 async def _materialise(desk: Desk, draft: Draft) -> Draft:

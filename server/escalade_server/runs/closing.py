@@ -6,7 +6,7 @@ needed: whoever writes to a run closes its overdue groups first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from escalade_server.runs.journal import Writer
@@ -25,7 +25,7 @@ async def close_complete(writer: Writer, groups: Sequence[BatchGroup]) -> list[s
     open_groups = [group for group in groups if group.closed_at is None]
     tallies = await runs.tallies(writer.session, [group.id for group in open_groups])
     complete = [group for group in open_groups if tallies.get(group.id, (0, 0, 0))[0] >= group.rollouts]
-    return await _close(writer, complete, "complete")
+    return await _close(writer, complete, "complete", tallies)
 
 
 async def close_now(writer: Writer, groups: Sequence[BatchGroup]) -> list[str]:
@@ -33,13 +33,24 @@ async def close_now(writer: Writer, groups: Sequence[BatchGroup]) -> list[str]:
     return await _close(writer, [group for group in groups if group.closed_at is None], "request")
 
 
-async def _close(writer: Writer, groups: Sequence[BatchGroup], reason: str) -> list[str]:
-    tallies = await runs.tallies(writer.session, [group.id for group in groups])
+async def _close(
+    writer: Writer,
+    groups: Sequence[BatchGroup],
+    reason: str,
+    known: Mapping[int, tuple[int, int, int]] | None = None,
+) -> list[str]:
+    if not groups:
+        return []
+    identities = [group.id for group in groups]
+    tallies = known if known is not None else await runs.tallies(writer.session, identities)
+    # Nobody else can close them before this transaction ends, since the writer holds the run.
+    still_open = await runs.still_open(writer.session, identities)
     new: list[tuple[str, dict[str, Any]]] = []
+    sequences: dict[int, int] = {}
     for group in groups:
-        sequence = writer.state.sequence + len(new)
-        if not await runs.close_group(writer.session, group.id, at=writer.at, reason=reason, sequence=sequence):
+        if group.id not in still_open or group.id in sequences:
             continue
+        sequences[group.id] = writer.state.sequence + len(new)
         came, scored, right = tallies.get(group.id, (0, 0, 0))
         payload = {
             "group": name_of(group),
@@ -54,6 +65,7 @@ async def _close(writer: Writer, groups: Sequence[BatchGroup], reason: str) -> l
             "reason": reason,
         }
         new.append(("closed", payload))
+    await runs.close_groups(writer.session, sequences, at=writer.at, reason=reason)
     await writer.record_all(new)
     return [payload["group"] for _, payload in new]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,9 +99,9 @@ async def retire(writer: Writer, position: int, slug: str, reason: str) -> None:
         await writer.record("retired", {"environment": position, "name": slug, "reason": reason})
 
 
-async def members(session: AsyncSession, run_id: str) -> Sequence[Member]:
-    """A run's pool, by position."""
+async def members(session: AsyncSession, run_id: str, positions: Iterable[int] | None = None) -> Sequence[Member]:
+    """A run's pool in order, or those of it at some positions."""
     return [
         Member(row.position, slug, row.version_id, digest, row.top_level, row.retired)
-        for row, slug, digest in await runs.pool(session, run_id)
+        for row, slug, digest in await runs.pool(session, run_id, positions)
     ]

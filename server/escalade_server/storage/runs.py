@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, case, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from escalade_server.storage.statements import chunks, insert_new
@@ -51,8 +51,10 @@ async def set_values(session: AsyncSession, run_id: str, values: Mapping[str, An
     await session.execute(update(Run).where(Run.id == run_id).values(**values))
 
 
-async def pool(session: AsyncSession, run_id: str) -> Sequence[Row[RunEnvironment, str, str]]:
-    """A run's pool in order: rows of (member, slug, version hash)."""
+async def pool(
+    session: AsyncSession, run_id: str, positions: Iterable[int] | None = None
+) -> Sequence[Row[RunEnvironment, str, str]]:
+    """A run's pool in order, or those of it at some positions: rows of (member, slug, version hash)."""
     query = (
         select(RunEnvironment, Environment.slug, EnvironmentVersion.hash)
         .join(Environment, Environment.id == RunEnvironment.environment_id)
@@ -60,7 +62,12 @@ async def pool(session: AsyncSession, run_id: str) -> Sequence[Row[RunEnvironmen
         .where(RunEnvironment.run_id == run_id)
         .order_by(RunEnvironment.position)
     )
-    return (await session.execute(query)).all()
+    if positions is None:
+        return (await session.execute(query)).all()
+    found: list[Row[RunEnvironment, str, str]] = []
+    for part in chunks(sorted(set(positions))):
+        found += (await session.execute(query.where(RunEnvironment.position.in_(part)))).all()
+    return found
 
 
 async def pool_size(session: AsyncSession, run_ids: Sequence[str]) -> dict[str, int]:
@@ -243,16 +250,27 @@ async def overdue(session: AsyncSession, run_id: str, generation: int, at: datet
     return list(await session.scalars(query))
 
 
-async def close_group(session: AsyncSession, group_id: int, *, at: datetime, reason: str, sequence: int) -> bool:
-    """Close a group once; False if it was closed."""
-    done = await session.scalar(
-        update(BatchGroup)
-        .where(BatchGroup.id == group_id, BatchGroup.closed_at.is_(None))
-        .values(closed_at=at, close_reason=reason, closed_sequence=sequence)
-        .returning(BatchGroup.id)
-        .execution_options(synchronize_session=False)
+async def still_open(session: AsyncSession, group_ids: Sequence[int]) -> set[int]:
+    """Which of these groups are open."""
+    found: set[int] = set()
+    for part in chunks(group_ids):
+        found.update(
+            await session.scalars(select(BatchGroup.id).where(BatchGroup.id.in_(part), BatchGroup.closed_at.is_(None)))
+        )
+    return found
+
+
+async def close_groups(session: AsyncSession, sequences: Mapping[int, int], *, at: datetime, reason: str) -> None:
+    """Close open groups, each by the event with its sequence number. The caller holds the run."""
+    groups = BatchGroup.__table__.c
+    statement = (
+        update(BatchGroup.__table__)  # type: ignore[arg-type]
+        .where(groups.id == bindparam("group"), groups.closed_at.is_(None))
+        .values(closed_at=at, close_reason=reason, closed_sequence=bindparam("number"))
     )
-    return done is not None
+    if sequences:
+        rows = [{"group": group, "number": number} for group, number in sequences.items()]
+        await session.execute(statement, rows)
 
 
 async def tallies(session: AsyncSession, group_ids: Sequence[int]) -> dict[int, tuple[int, int, int]]:
