@@ -93,3 +93,14 @@ async def fill(url: str, names: Sequence[str], *, seed: int, draws: int, levels:
         await sandbox.close()
         await database.close()
     return stored
+
+
+async def truths(url: str, identities: Sequence[str]) -> dict[str, str]:
+    """The ground truths of instances, for answers that are to be right."""
+    database = Database(url)
+    try:
+        async with database.read() as session:
+            found = await instances.get_many(session, sorted(set(identities)))
+        return {identity: row.truth or "" for identity, row in found.items()}
+    finally:
+        await database.close()
