@@ -17,6 +17,7 @@ from escalade_sandbox.agent import wire
 from escalade_sandbox.types import SandboxUnavailable
 
 PIECE_BYTES = 1 << 18
+COALESCED_BYTES = 1 << 15
 _STREAM_HEADER_BYTES = 8
 _STDOUT = 1
 
@@ -75,7 +76,7 @@ class Link:
         Raises:
             SandboxUnavailable: The agent is gone, sends nonsense, or is silent for `silence_s`.
         """
-        outgoing: Iterator[memoryview] = (memoryview(piece).cast("B") for frame in frames for piece in frame)
+        outgoing = _coalesced(frames)
         current = next(outgoing, None)
         deadline_s = time.monotonic() + silence_s
         try:
@@ -140,3 +141,22 @@ class Link:
         if message.get("op") == "fault":
             raise SandboxUnavailable(f"the sandbox's agent failed: {message.get('message')}")
         return message, memoryview(frame)[json_bytes:]
+
+
+def _coalesced(frames: Iterable[list[wire.Data]]) -> Iterator[memoryview]:
+    """Join small pieces, so that a job of the usual size wakes the agent once."""
+    waiting = bytearray()
+    for frame in frames:
+        for piece in frame:
+            if len(piece) >= COALESCED_BYTES:
+                if waiting:
+                    yield memoryview(bytes(waiting))
+                    waiting.clear()
+                yield memoryview(piece).cast("B")
+                continue
+            waiting += piece
+            if len(waiting) >= COALESCED_BYTES:
+                yield memoryview(bytes(waiting))
+                waiting.clear()
+    if waiting:
+        yield memoryview(bytes(waiting))

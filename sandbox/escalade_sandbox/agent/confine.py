@@ -14,7 +14,7 @@ import platform
 import resource
 import signal
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 PR_SET_DUMPABLE = 4
 PR_SET_SECCOMP = 22
@@ -28,8 +28,7 @@ ADDRESS_SPACE_SLACK_BYTES = 16 << 30
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Confinement:
+class Confinement(NamedTuple):
     """Who a job's processes are and where they may write."""
 
     work: str

@@ -13,7 +13,7 @@ import resource
 import signal
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from . import confine, monitor
 from .accounting import Accounting
@@ -217,7 +217,7 @@ def _own_peak_bytes() -> int:
 def fork_request(host: Host, limits: RunLimits, *, more_processes: int = 0) -> bytes:
     """Return what a zygote is told: numbers, and nothing of the job."""
     message = {
-        "confinement": asdict(host.confinement),
+        "confinement": host.confinement._asdict(),
         "cpu_s": limits.cpu_s,
         "memory_bytes": limits.memory_bytes,
         "file_bytes": file_bytes(limits),

@@ -187,17 +187,37 @@ class Box:
 def _remove(path: str) -> None:
     try:
         os.unlink(path)
+        return
     except FileNotFoundError:
         return
     except OSError:
-        # A folder. `rm` descends any depth by descriptor and follows no link; the library's own function recurses.
-        if os.geteuid() != 0:
-            _make_writable(path)
-        subprocess.run(
-            ["/bin/rm", "-rf", "--one-file-system", "--", path], check=False, timeout=60, stderr=subprocess.DEVNULL
-        )
-        if os.path.lexists(path):
-            shutil.rmtree(path, ignore_errors=True)
+        if _remove_flat(path):
+            return
+    # `rm` descends any depth by descriptor and follows no link; the library's own function recurses.
+    if os.geteuid() != 0:
+        _make_writable(path)
+    subprocess.run(
+        ["/bin/rm", "-rf", "--one-file-system", "--", path], check=False, timeout=60, stderr=subprocess.DEVNULL
+    )
+    if os.path.lexists(path):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _remove_flat(path: str) -> bool:
+    """Remove a folder that holds nothing but files, as nearly all do, without the cost of starting `rm`."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        for name in os.listdir(fd):
+            os.unlink(name, dir_fd=fd)
+        os.rmdir(path)
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return True
 
 
 def _make_writable(path: str) -> None:

@@ -19,6 +19,7 @@ HEADER = struct.Struct(">II")
 MAX_JSON_BYTES = 16 << 20
 MAX_BLOB_BYTES = 1 << 30
 MAX_DESCRIPTORS = 8
+BUFFER_BYTES = 1 << 16
 
 Message = dict[str, Any]
 Data = bytes | bytearray | memoryview
@@ -67,9 +68,20 @@ class SocketStream:
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
         self._descriptors: list[int] = []
+        self._buffer = bytearray()
 
     def receive(self, size_bytes: int) -> bytes:
-        """Read once."""
+        """Return what is there already, or read once."""
+        if self._buffer:
+            data = bytes(self._buffer[:size_bytes])
+            del self._buffer[:size_bytes]
+            return data
+        data = self._read(max(size_bytes, BUFFER_BYTES))
+        if len(data) > size_bytes:
+            self._buffer += data[size_bytes:]
+        return data[:size_bytes]
+
+    def _read(self, size_bytes: int) -> bytes:
         room = socket.CMSG_SPACE(MAX_DESCRIPTORS * 4)
         data, ancillary, _, _ = self._socket.recvmsg(size_bytes, room, socket.MSG_CMSG_CLOEXEC)
         for level, kind, payload in ancillary:
