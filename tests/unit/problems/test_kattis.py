@@ -208,3 +208,16 @@ def gives(sources, files) -> None:
     else:
         text = problem.title
     assert text
+
+
+def test_escapes_that_no_text_may_hold_are_refused(sources):
+    for escape in ("\\0", "\\ud800"):
+        assert refused(sources, {"problem.yaml": f'name: "x{escape}"\n'})[0] == "problem.yaml"
+
+
+def test_constants_cannot_make_a_text_huge(sources):
+    files = {
+        "problem.yaml": NEW + f"constants: {{a: {'x' * 100}}}\n",
+        "statement/problem.en.md": "{{a}}" * 60_000,
+    }
+    assert refused(sources, files)[0] == "problem.yaml: constants"

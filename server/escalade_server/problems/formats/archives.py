@@ -58,7 +58,7 @@ class Bounds:
     """Size of the .zip or .tar(.gz) itself."""
     total_bytes: int = 512 << 20
     """All members of a .zip or .tar(.gz) together, unpacked."""
-    file_bytes: int = 128 << 20
+    file_bytes: int = 256 << 20
     """One member, unpacked."""
     files: int = 50_000
     """Members, folders included."""
@@ -134,6 +134,24 @@ def open_path(path: Path, bounds: Bounds | None = None) -> Archive:
     except OSError as error:
         raise ArchiveError(f"{path.name}: cannot be read: {error.strerror or error}") from error
     return open_bytes(path.name, content, bounds)
+
+
+def open_file(path: Path, bounds: Bounds | None = None) -> Archive:
+    """A table of one plain file, whatever it holds.
+
+    Raises:
+        ArchiveError: It is absent, a link, no plain file, or beyond the bounds.
+    """
+    bounds = bounds or Bounds()
+    try:
+        status = path.lstat()
+    except OSError as error:
+        raise ArchiveError(f"{path.name}: cannot be read: {error.strerror or error}") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise ArchiveError(f"{path.name}: a link or special file; give the file itself")
+    if status.st_size > bounds.file_bytes:
+        raise ArchiveError(f"{path.name}: larger than {bounds.file_bytes} bytes; import it in parts")
+    return Archive(path.name, {path.name: status.st_size}, {}, bounds, lambda _: _read_file(path, bounds.file_bytes))
 
 
 def open_bytes(name: str, content: bytes, bounds: Bounds | None = None) -> Archive:

@@ -46,7 +46,9 @@ _TESTS: Final[tuple[tuple[str, TestKind], ...]] = (
     ("generated_tests", "generated"),
 )
 _INTERACTIVE: Final = re.compile(r"\bthis\s{1,4}is\s{1,4}an\s{1,4}interactive\s{1,4}(?:problem|task)\b", re.IGNORECASE)
-_SECTION: Final = re.compile(r"^[ \t]*(Input|Output|Examples?|Notes?|Constraints|Scoring)[ \t]*:?[ \t]*$", re.MULTILINE)
+_SECTION: Final = re.compile(
+    r"^[ \t]*(Input|Output|Examples?|Notes?|Constraints|Scoring)[ \t]{0,9}:?[ \t]{0,9}$", re.MULTILINE
+)
 _BATCH_ROWS: Final = 16
 
 

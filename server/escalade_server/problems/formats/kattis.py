@@ -16,6 +16,7 @@ from escalade_server.problems.definition import Code, ExpectedVerdict, Sample
 from escalade_server.problems.formats.kattis_tests import fixed_tests, generators_of, judge_flags
 from escalade_server.problems.formats.package_files import PackageError
 from escalade_server.problems.formats.sources import (
+    MAX_TEXT_BYTES,
     Notes,
     SourceFiles,
     program,
@@ -36,6 +37,7 @@ from escalade_server.problems.problem import (
 LEGACY: Final = frozenset({"legacy", "legacy-icpc"})
 NEWER: Final = frozenset({"2023-07-draft", "2025-09-draft", "2025-09", "draft"})
 MAX_NAME_CHARS: Final = 200
+MAX_CONSTANT_CHARS: Final = 100
 
 _VERDICTS: Final[dict[str, ExpectedVerdict]] = {
     "accepted": "accepted",
@@ -180,14 +182,17 @@ def _constants(files: SourceFiles, settings: dict[str, Any]) -> Callable[[str], 
     for name, value in constants.items():
         # A constant may carry several renderings of its value; `value` is the one that programs see.
         plain = value.get("value") if isinstance(value, dict) else value
-        if isinstance(plain, bool) or not isinstance(plain, int | float | str) or len(str(plain)) > 1_000:
+        if isinstance(plain, bool) or not isinstance(plain, int | float | str) or len(str(plain)) > MAX_CONSTANT_CHARS:
             raise PackageError(files.entry, f"problem.yaml: constants.{name}", "must be a number or a short text")
         values[str(name)] = str(plain)
 
     def fill(text: str) -> str:
         if not values:
             return text
-        return _CONSTANT.sub(lambda match: values.get(match[1] or match[2], match[0]), text)
+        filled = _CONSTANT.sub(lambda match: values.get(match[1] or match[2], match[0]), text)
+        if len(filled) > 2 * MAX_TEXT_BYTES:
+            raise PackageError(files.entry, "problem.yaml: constants", "filled in, they make a text far too large")
+        return filled
 
     return fill
 

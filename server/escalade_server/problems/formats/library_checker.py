@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from escalade_server.problems.definition import ExpectedVerdict, Parameter, Sample
 from escalade_server.problems.formats.package_files import PackageError
-from escalade_server.problems.formats.sources import Notes, SourceFiles, language_of, program, read_tests
+from escalade_server.problems.formats.sources import Notes, SourceFiles, is_plain, language_of, program, read_tests
 from escalade_server.problems.formats.statements import statement_of
 from escalade_server.problems.problem import (
     SEED,
@@ -102,6 +102,8 @@ def _info(files: SourceFiles) -> dict[str, Any]:
         if isinstance(error, PackageError):
             raise
         raise PackageError(files.entry, "info.toml", f"not TOML: {' '.join(str(error).split())[:200]}") from None
+    if not is_plain(info):
+        raise PackageError(files.entry, "info.toml", "holds a NUL; write plain text")
     if str(info.get("type", "")).lower() in ("interactive", "communication"):
         raise PackageError(files.entry, "info.toml: type", "interactive problems are not supported")
     return info

@@ -15,7 +15,15 @@ from escalade_server.problems.definition import ExpectedVerdict, Sample
 from escalade_server.problems.formats.calls import split_command, template_of
 from escalade_server.problems.formats.package_files import PackageError
 from escalade_server.problems.formats.polygon_checkers import SCORING_CHECKERS, STANDARD_CHECKERS, Standard
-from escalade_server.problems.formats.sources import MAX_PROGRAMS, Notes, SourceFiles, attach, program, read_tests
+from escalade_server.problems.formats.sources import (
+    MAX_PROGRAMS,
+    Notes,
+    SourceFiles,
+    attach,
+    is_plain,
+    program,
+    read_tests,
+)
 from escalade_server.problems.formats.statements import LANGUAGE_CODES, statement_of, statement_of_sections
 from escalade_server.problems.formats.xml_tree import Element, read_xml
 from escalade_server.problems.problem import (
@@ -31,6 +39,7 @@ from escalade_server.problems.problem import (
     Validator,
 )
 
+MAX_NAME_CHARS: Final = 200
 MAX_TESTS: Final = 10_000
 """Most tests read of one package's description."""
 
@@ -69,8 +78,8 @@ def parse_polygon(files: SourceFiles, *, source: str = "polygon") -> Problem:
     if not samples:
         samples = [Sample(input=test.input, output=test.output or "") for test in tests if test.kind == "sample"]
     return Problem(
-        name=root.get("short-name") or files.entry,
-        title=title or root.get("short-name") or files.entry,
+        name=root.get("short-name")[:MAX_NAME_CHARS] or files.entry,
+        title=(title or root.get("short-name") or files.entry)[:MAX_NAME_CHARS],
         source=source,
         tags=tuple(tag.get("value")[:100] for tag in root.find("tags", "tag") if tag.get("value"))[:100],
         statements=statements,
@@ -191,19 +200,15 @@ def _properties(files: SourceFiles, language: str) -> dict[str, Any]:
     properties: dict[str, Any] = {}
     for name in (*_SECTIONS, "name", "interaction"):
         value = document.get(name)
-        properties[name] = value if isinstance(value, str) and _is_text(value) else ""
+        properties[name] = value if isinstance(value, str) and is_plain(value) else ""
     samples = document.get("sampleTests")
     properties["sampleTests"] = [
         Sample(input=sample["input"], output=sample["output"])
         for sample in (samples if isinstance(samples, list) else [])[:50]
-        if isinstance(sample, dict) and all(_is_text(sample.get(key)) for key in ("input", "output"))
+        if isinstance(sample, dict)
+        and all(isinstance(sample.get(key), str) and is_plain(sample[key]) for key in ("input", "output"))
     ]
     return properties
-
-
-def _is_text(value: object) -> bool:
-    # JSON can hold half of a surrogate pair, which no database and no response can.
-    return isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" or letter == "\0" for letter in value)
 
 
 def _cases(files: SourceFiles, testset: Element) -> list[tuple[str, str, str | None, TestKind]]:

@@ -19,7 +19,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from escalade_server.problems.definition import Entry, Refusal
-from escalade_server.problems.formats.archives import Archive, Bounds, is_archive, open_bytes, open_path
+from escalade_server.problems.formats.archives import Archive, Bounds, is_archive, open_bytes, open_file, open_path
 from escalade_server.problems.formats.codecontests import parse_rows
 from escalade_server.problems.formats.errors import ArchiveError
 from escalade_server.problems.formats.kattis import parse_kattis
@@ -66,10 +66,7 @@ def read_path(path: Path, *, only: str | None = None) -> Found:
     """
     if path.is_dir() or is_archive(path.name):
         return read_archive(open_path(path), only=only)
-    folder = open_path(path.parent)
-    alone = {path.name: folder.sizes_bytes[path.name]} if path.name in folder.sizes_bytes else {}
-    refused = {name: reason for name, reason in folder.refused.items() if name == path.name}
-    return read_archive(Archive(path.name, alone, refused, folder.bounds, folder.read), only=only)
+    return read_archive(open_file(path), only=only)
 
 
 def read_archive(archive: Archive, *, only: str | None = None) -> Found:
@@ -92,7 +89,8 @@ def _read(archive: Archive, found: Found, only: str | None, *, nested: bool) -> 
     folders = _problem_folders(archive)
     for folder, kind in folders.items():
         if only in (None, kind):
-            _collect(found, archive, folder, kind)
+            label = "/".join(part for part in (archive.name if nested or not folder else "", folder) if part)
+            _collect(found, archive, folder, kind, label)
     for path in archive.below(""):
         if _inside(path, folders):
             continue
@@ -199,8 +197,7 @@ def _add_json(found: Found, path: str, archive: Archive, only: str | None) -> No
     found.refusals += refusals
 
 
-def _collect(found: Found, archive: Archive, folder: str, kind: str) -> None:
-    label = folder or archive.name
+def _collect(found: Found, archive: Archive, folder: str, kind: str, label: str) -> None:
     try:
         found.problems.append(_problem(archive, folder, kind))
     except PackageError as error:

@@ -22,8 +22,10 @@ from escalade_server.problems.problem import FixedTest, TestKind
 
 MAX_TEXT_BYTES: Final = 1 << 20
 """Largest program, statement or test that is read, in bytes."""
-MAX_YAML_BYTES: Final = 256 << 10
-"""Reading YAML costs about a microsecond per byte."""
+MAX_YAML_BYTES: Final = 128 << 10
+"""Reading YAML costs up to some twenty microseconds per byte."""
+MAX_READ_BYTES: Final = 64 << 20
+"""Most that is read of one problem; headers count once for every program that includes them."""
 MAX_TESTS: Final = 200
 """Most fixed tests kept of one problem, samples first."""
 MAX_TESTS_BYTES: Final = 8 << 20
@@ -47,6 +49,7 @@ _SUFFIXES: Final = {
 }  # fmt: skip
 _HEADERS: Final = frozenset({".h", ".hpp", ".hh", ".hxx", ".inc"})
 _INCLUDE: Final = re.compile(r"""^([ \t]*#[ \t]*include[ \t]*)["<]([^">\n]{1,200})[">]""", re.MULTILINE)
+_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 _SHEBANG_PYTHON2: Final = re.compile(r"#![^\n]{0,100}python2")
 _KATTIS_NAME: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,254}|\.timelimit")
 
@@ -57,6 +60,8 @@ class SourceFiles(PackageFiles):
 
     archive: Archive
     prefix: str
+    budget: list[int] = field(default_factory=lambda: [MAX_READ_BYTES], compare=False)
+    """What may still be read, in bytes."""
 
     def has(self, path: str) -> bool:
         """Whether there is such a file."""
@@ -72,6 +77,9 @@ class SourceFiles(PackageFiles):
             raise PackageError(self.entry, path, "this file is missing; add it to the package")
         if self.sizes_bytes[path] > limit_bytes:
             raise PackageError(self.entry, path, f"larger than {limit_bytes} bytes; make the file smaller")
+        self.budget[0] -= self.sizes_bytes[path]
+        if self.budget[0] < 0:
+            raise PackageError(self.entry, path, f"more than {MAX_READ_BYTES} bytes in all; make the package smaller")
         try:
             return self.archive.read(f"{self.prefix}{path}")
         except ArchiveError as error:
@@ -110,9 +118,26 @@ class SourceFiles(PackageFiles):
         if self.sizes_bytes.get(path, 0) > MAX_YAML_BYTES:
             raise PackageError(self.entry, path, f"larger than {MAX_YAML_BYTES} bytes; make the file smaller")
         try:
-            return load_mapping(self.text(path))
+            document = load_mapping(self.text(path))
         except YamlFault as fault:
             raise PackageError(self.entry, path, str(fault)) from None
+        if not is_plain(document):
+            raise PackageError(self.entry, path, "holds a NUL or half of a surrogate pair; write plain text")
+        return document
+
+
+def is_plain(value: object) -> bool:
+    """Whether all texts of a document can be stored: escapes can spell characters that no text file may hold."""
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, dict):
+            pending += [*item.keys(), *item.values()]
+        elif isinstance(item, list):
+            pending += item
+        elif isinstance(item, str) and ("\0" in item or (not item.isascii() and _SURROGATE.search(item))):
+            return False
+    return True
 
 
 @dataclass

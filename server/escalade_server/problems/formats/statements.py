@@ -20,7 +20,7 @@ LANGUAGE_CODES: Final = {
 }  # fmt: skip
 """Polygon's names of languages."""
 
-_MARKDOWN_HEADING: Final = re.compile(r"^#{1,4}[ \t]+([A-Za-z ]{1,40}?)[ \t]*#*[ \t]*$", re.MULTILINE)
+_MARKDOWN_HEADING: Final = re.compile(r"^#{1,4}[ \t]{1,9}([A-Za-z ]{1,40}?)[ \t]{0,9}#{0,6}[ \t]{0,9}$", re.MULTILINE)
 _TEX_HEADING: Final = re.compile(
     r"\\(?:sub)?section\*?\{[ \t]{0,9}([A-Za-z ]{1,40}?)[ \t]{0,9}\}"
     r"|\\begin\{(Input|Output|Interaction)\}"
