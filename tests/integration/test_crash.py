@@ -165,11 +165,10 @@ def test_killed_at_random_points_it_loses_nothing(tmp_path: Path, free_port: int
 
 
 @pytest.mark.postgres
+@pytest.mark.parametrize("_new_database", ["postgres"], indirect=True)
 def test_two_servers_on_one_database_behave_as_one(
     tmp_path: Path, free_port: int, database_url: str, another_port: int
 ) -> None:
-    if not database_url.startswith("postgresql"):
-        pytest.skip("one SQLite file belongs to one server")
     variables = {"ESCALADE_SANDBOX": "process", "ESCALADE_DATABASE_URL": database_url}
     steps = 12
     secret = admin_secret(database_url)
