@@ -14,7 +14,7 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from escalade_server.errors import DatabaseUnavailable
+from escalade_server.errors import DatabaseBehind, DatabaseUnavailable
 from escalade_server.storage import sqlite
 
 __all__ = ["AsyncSession", "Database"]
@@ -70,6 +70,12 @@ class _translated:
         lost = isinstance(error, (OperationalError, InterfaceError)) or (
             isinstance(error, DBAPIError) and error.connection_invalidated
         )
+        if lost and str(getattr(error, "orig", "")).startswith(("no such table", "no such column")):
+            # SQLite's driver counts a schema that does not fit among the operational errors.
+            raise DatabaseBehind(
+                "The database's tables are not those of this version: run `escalade migrate`, "
+                "or start with another data folder."
+            ) from error
         if lost or (isinstance(error, OSError) and not isinstance(error, TimeoutError)):
             cause = str(getattr(error, "orig", error)).strip().splitlines()
             raise DatabaseUnavailable(
@@ -87,7 +93,7 @@ def _engine(url: str, embedded: bool) -> AsyncEngine:
             max_overflow=10,
             pool_timeout=BUSY_TIMEOUT_S,
             pool_pre_ping=True,
-            connect_args={"connect_timeout": 5, "options": "-c timezone=UTC"},
+            connect_args={"connect_timeout": 5, "client_encoding": "utf8", "options": "-c timezone=UTC"},
         )
     engine = create_async_engine(
         url,
