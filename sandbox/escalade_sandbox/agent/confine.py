@@ -68,18 +68,16 @@ def become_job(
         os.dup2(fd, number, inheritable=True)
     os.closerange(lowest, 4096)
     _write_best_effort("/proc/self/oom_score_adj", b"1000")
-    limit = resource.setrlimit
     ceiling_s = cpu_ceiling_s(cpu_s)
     address_space_bytes = memory_bytes + ADDRESS_SPACE_SLACK_BYTES
-    limit(resource.RLIMIT_CPU, (ceiling_s, ceiling_s))
-    limit(resource.RLIMIT_AS, (address_space_bytes, address_space_bytes))
-    limit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
-    limit(resource.RLIMIT_CORE, (0, 0))
-    limit(resource.RLIMIT_NOFILE, (512, 512))
-    limit(resource.RLIMIT_MSGQUEUE, (0, 0))
+    _limit(resource.RLIMIT_CPU, ceiling_s)
+    _limit(resource.RLIMIT_AS, address_space_bytes)
+    _limit(resource.RLIMIT_FSIZE, file_bytes)
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_NOFILE, 512)
     _set_stack_limit()
     if confinement.limit_processes:
-        limit(resource.RLIMIT_NPROC, (processes, processes))
+        _limit(resource.RLIMIT_NPROC, processes)
     os.umask(0o022)
     if confinement.uid is not None:
         os.setgroups([])
@@ -92,6 +90,13 @@ def restore_signals() -> None:
     """Undo what Python ignores, since what is ignored stays so through exec."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+
+
+def _limit(kind: int, value: int) -> None:
+    hard = resource.getrlimit(kind)[1]
+    # Some runtimes start with lower limits than we would set, and nobody may raise those.
+    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(kind, (value, value))
 
 
 def cpu_ceiling_s(cpu_s: float) -> int:

@@ -48,7 +48,13 @@ static void fail(const char *step)
 
 static void limit(int resource, int64_t value)
 {
-    struct rlimit both = {(rlim_t)value, (rlim_t)value};
+    struct rlimit both;
+    if (getrlimit((__rlimit_resource_t)resource, &both) != 0)
+        fail("getrlimit");
+    /* Some runtimes start with lower limits than we would set, and nobody may raise those. */
+    if (both.rlim_max == RLIM_INFINITY || (rlim_t)value < both.rlim_max)
+        both.rlim_max = (rlim_t)value;
+    both.rlim_cur = both.rlim_max;
     if (setrlimit((__rlimit_resource_t)resource, &both) != 0)
         fail("setrlimit");
 }
@@ -83,7 +89,6 @@ static void become(const struct request *job, const char *folder, int *descripto
     limit(RLIMIT_FSIZE, job->file_bytes);
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_NOFILE, 512);
-    limit(RLIMIT_MSGQUEUE, 0);
     limit_stack(job->stack_bytes);
     limit(RLIMIT_NPROC, job->processes);
     umask(022);

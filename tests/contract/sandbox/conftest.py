@@ -20,14 +20,15 @@ from escalade_sandbox.types import Input, Sandbox, SandboxUnavailable
 KEY = "a-key-for-the-conformance-suite"
 
 
-def engine_reason() -> str | None:
-    """Why there is no engine, if there is none."""
+def engine_reason(runtime: str | None = None) -> str | None:
+    """Why there is no engine, or not with that runtime, if so."""
     try:
         client = docker.from_env(timeout=5)
     except DockerException as error:
         return f"no Docker engine: {error}"
+    runtimes = client.info().get("Runtimes", {})
     client.close()
-    return None
+    return None if runtime is None or runtime in runtimes else f"the engine has no runtime {runtime}"
 
 
 @asynccontextmanager
@@ -68,7 +69,10 @@ async def ready(client: HttpSandbox) -> bool:
     return True
 
 
-@pytest.fixture(scope="session", params=["process", pytest.param("docker", marks=pytest.mark.docker), "http"])
+DOCKER = [pytest.param(name, marks=pytest.mark.docker) for name in ("docker", "runsc")]
+
+
+@pytest.fixture(scope="session", params=["process", *DOCKER, "http"])
 async def sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
     if request.param == "http":
         async with served() as opened:
@@ -76,10 +80,11 @@ async def sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
         return
     if request.param == "process":
         local: Sandbox = ProcessSandbox(acknowledged=True, slots=2)
-    elif reason := engine_reason():
-        pytest.skip(reason)
     else:
-        local = DockerSandbox(slots=2)
+        runtime = "runsc" if request.param == "runsc" else None
+        if reason := engine_reason(runtime):
+            pytest.skip(reason)
+        local = DockerSandbox(slots=2, runtime=runtime)
     async with started(local) as opened:
         yield opened
 
