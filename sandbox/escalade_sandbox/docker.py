@@ -23,7 +23,7 @@ from typing import Any, Literal
 import docker
 import requests
 from docker.errors import APIError, DockerException, ImageNotFound
-from docker.types import LogConfig
+from docker.types import LogConfig, Mount
 
 from escalade_sandbox.image import build_image, default_image
 from escalade_sandbox.link import Link
@@ -278,7 +278,8 @@ class DockerLauncher:
         api = self.client.api
         host = api.create_host_config(
             auto_remove=True,
-            binds={} if folder is None else {str(folder): {"bind": "/agent", "mode": "ro"}},
+            # A mount, since a bind makes the folder where the engine cannot see ours, and leaves it there.
+            mounts=[] if folder is None else [Mount("/agent", str(folder), type="bind", read_only=True)],
             cap_drop=["ALL"],
             cap_add=CAPABILITIES,
             ipc_mode="none",

@@ -82,6 +82,7 @@ class Agent:
         self._metered = type(self.host.meter).__name__
         self._descriptors = len(os.listdir("/proc/self/fd"))
         self._free_bytes = self._free_space()
+        self._out_of_memory_kills = self.host.meter.out_of_memory_kills()
 
     def _start_zygote(self, hash_seed: int) -> Zygote:
         start = (
@@ -180,6 +181,8 @@ class Agent:
             return "the agent leaks descriptors"
         if self._free_space() < self._free_bytes:
             return "the box does not give its space back"
+        if self.host.meter.out_of_memory_kills() > self._out_of_memory_kills:
+            return "the kernel ended a process for want of memory"
         return None
 
     def dispose(self) -> None:
