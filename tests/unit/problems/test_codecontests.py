@@ -109,6 +109,8 @@ def test_a_json_array_and_lists_of_objects_read_the_same(row):
         ({"description": None}, "description"),
         ({"description": " "}, "description"),
         ({"description": "\ud800"}, "description"),
+        ({"description": "Guess it.\n\nInteraction\n\nAsk."}, "description"),
+        ({"description": "This is a run-twice problem."}, "description"),
         ({"time_limit": {"seconds": "2"}}, "time_limit.seconds"),
         ({"memory_limit_bytes": -1}, "memory_limit_bytes"),
         ({"public_tests": {"input": ["1"], "output": []}}, "public_tests"),

@@ -134,6 +134,7 @@ def test_a_program_given_as_a_folder_brings_its_headers(ropepieces):
         (NEW + "type: interactive\n", "problem.yaml: type", "interactive"),
         (NEW + "type: [pass-fail, multi-pass]\n", "problem.yaml: type", "multi-pass"),
         (NEW + "type: [scoring, interactive]\n", "problem.yaml: type", "interactive"),
+        (NEW + "type: pass-fail interactive\n", "problem.yaml: type", "interactive"),
         (NEW + "type: submit-answer\n", "problem.yaml: type", "submit-answer"),
         (LEGACY + "type: scoring\n", "problem.yaml: type", "scoring"),
         (LEGACY + "validation: custom interactive\n", "problem.yaml: validation", "interactive"),

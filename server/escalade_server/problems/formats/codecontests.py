@@ -45,7 +45,11 @@ _TESTS: Final[tuple[tuple[str, TestKind], ...]] = (
     ("private_tests", "secret"),
     ("generated_tests", "generated"),
 )
-_INTERACTIVE: Final = re.compile(r"\bthis\s{1,4}is\s{1,4}an\s{1,4}interactive\s{1,4}(?:problem|task)\b", re.IGNORECASE)
+_INTERACTIVE: Final = re.compile(
+    r"\bthis\s{1,4}is\s{1,4}an\s{1,4}interactive\s{1,4}(?:problem|task)\b|^[ \t]{0,9}interaction[ \t]{0,9}$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_MULTI_PASS: Final = re.compile(r"\b(?:run-twice|multi-pass)\b", re.IGNORECASE)
 _SECTION: Final = re.compile(
     r"^[ \t]*(Input|Output|Examples?|Notes?|Constraints|Scoring)[ \t]{0,9}:?[ \t]{0,9}$", re.MULTILINE
 )
@@ -149,6 +153,8 @@ def _problem(name: str, row: dict[str, Any], source: str, licence: str | None) -
         raise _Fault("description", "it is blank")
     if _INTERACTIVE.search(description):
         raise _Fault("description", "interactive problems are not supported")
+    if _MULTI_PASS.search(description):
+        raise _Fault("description", "multi-pass problems are not supported")
     for field in ("input_file", "output_file"):
         if row.get(field):
             raise _Fault(field, "problems that read or write named files are not supported")

@@ -114,7 +114,7 @@ def _is_legacy(files: SourceFiles, settings: dict[str, Any]) -> bool:
 
 def _refuse_kinds(files: SourceFiles, settings: dict[str, Any]) -> None:
     kinds = settings.get("type", "pass-fail")
-    names = {str(kind) for kind in (kinds if isinstance(kinds, list) else [kinds])}
+    names = {str(kind) for kind in kinds} if isinstance(kinds, list) else set(str(kinds).split())
     # The legacy key says it in one string: `custom interactive`, `custom score`.
     validation = str(settings.get("validation", "")).split()
     names |= {{"score": "scoring", "multipass": "multi-pass"}.get(word, word) for word in validation[1:]}
