@@ -48,7 +48,7 @@ class Checked:
 
     verdict: Literal["accepted", "wrong", "undecided"]
     detail: str = ""
-    """For the operator: why it is undecided."""
+    """Why it is undecided; never the checker's own words."""
 
 
 async def check_all(sandbox: Sandbox, checker: CheckProgram, cases: Sequence[Case]) -> list[Checked]:
@@ -98,6 +98,5 @@ def _read(protocol: Protocol, result: Result) -> Checked:
         return Checked("accepted")
     if said == "wrong":
         return Checked("wrong")
-    words = result.stderr.decode("utf-8", "replace").strip().splitlines()
-    reason = f"{result.status.value}, exit {result.exit_code}" + (f": {words[-1][:200]}" if words else "")
-    return Checked("undecided", f"the checker did not decide ({reason})")
+    # Not the checker's own words: they may quote the reference, and this reaches the trainer.
+    return Checked("undecided", f"the checker did not decide ({result.status.value}, exit {result.exit_code})")
