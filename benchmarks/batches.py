@@ -46,7 +46,8 @@ def measure(served: Served, client: httpx.Client, pool: Sequence[str], batches: 
         "groups": GROUPS,
         "rollouts": ROLLOUTS,
         "seed": SEED,
-        "curriculum": {"policy": "scaler"},
+        # So long a history that nobody is replaced for lack of progress: whoever came would have no instances yet.
+        "curriculum": {"policy": "scaler", "constants": {"history": 1_000}},
         "pool": {"environments": list(pool)},
     }
     run = must(client.post("/v1/runs", json=body))["run"]

@@ -1,7 +1,7 @@
 """Resident memory of the server's process after 1,000 batches, beside that after 100.
 
-Each batch is asked for and reported in full. The groups' instances lie ready, so that the measured process does what
-a busy server does all day; the sandbox's processes are not counted.
+Each batch is asked for and reported in full. Most instances lie ready; those that the curriculum's replacements ask for
+beyond them are made as usual. The sandbox's processes are not counted.
 """
 
 from __future__ import annotations
