@@ -21,6 +21,8 @@ from escalade_sandbox.languages import Language
 from escalade_sandbox.types import Compilation, Program, Status, Trust
 
 MOST_BYTES = 256 << 20
+MOST_ENTRIES = 256
+"""Each may hold a descriptor."""
 MOST_DISK_BYTES = 2 << 30
 
 
@@ -104,7 +106,7 @@ class CompileCache:
             return
         self._entries[key] = artifact.copy(cached=True)
         self._size_bytes += artifact.size_bytes
-        while self._size_bytes > self._most_bytes and len(self._entries) > 1:
+        while len(self._entries) > MOST_ENTRIES or (self._size_bytes > self._most_bytes and len(self._entries) > 1):
             _, evicted = self._entries.popitem(last=False)
             self._size_bytes -= evicted.size_bytes
             evicted.close()

@@ -152,6 +152,13 @@ def _stat_fields(pid: int) -> list[bytes]:
         return []
 
 
+def is_zombie(pid: int) -> bool:
+    """Whether a process has ended and only waits to be collected, or is gone altogether."""
+    fields = _stat_fields(pid)
+    # A first thread that has ended looks the same while others of its process still run, but for their number.
+    return not fields or (fields[0] in (b"Z", b"X") and int(fields[17]) <= 1)
+
+
 def parent_of(pid: int) -> int:
     """Return the parent's number, or 0."""
     fields = _stat_fields(pid)

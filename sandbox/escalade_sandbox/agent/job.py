@@ -19,7 +19,6 @@ import random
 import socket
 import struct
 import sys
-import threading
 import traceback
 import types
 from collections.abc import Callable
@@ -136,7 +135,8 @@ def _strip(error: BaseException, seen: set[int]) -> None:
 def _finish(code: int) -> int:
     """Do what the interpreter does at its end: join threads, call exit functions, close files, flush."""
     try:
-        threading._shutdown()  # type: ignore[attr-defined]
+        if (threading := sys.modules.get("threading")) is not None:
+            threading._shutdown()
         atexit._run_exitfuncs()
         main = sys.modules.get("__main__")
         if main is not None and main.__dict__.get("__file__"):
@@ -183,30 +183,53 @@ def _make_calls(
 ) -> None:
     count, most_value_bytes, most_error_bytes, tidy = request
     inputs_fd, outcomes_fd = descriptors
+    value_fd, error_fd = os.memfd_create("value"), os.memfd_create("error")
     for _ in range(count):
         data = os.read(inputs_fd, SIZE.unpack(os.read(inputs_fd, SIZE.size))[0])
-        value_fd, error_fd = os.memfd_create("value"), os.memfd_create("error")
+        # Read here and not in the child: every page that the reading touches is copied there.
+        given = _decode(data)
         child = os.fork()
         if child == 0:
-            os.close(outcomes_fd)
-            os.close(CONTROL_FD)
-            os._exit(_call(function, data, value_fd, error_fd))
+            code = 1
+            try:
+                os.close(outcomes_fd)
+                os.close(CONTROL_FD)
+                code = _call(function, given, value_fd, error_fd)
+            finally:
+                os._exit(code)
         _, status, usage = os.wait4(child, 0)
-        value_bytes, error_bytes = os.fstat(value_fd).st_size, os.fstat(error_fd).st_size
-        value = os.pread(value_fd, min(value_bytes, most_value_bytes), 0)
-        error = os.pread(error_fd, min(error_bytes, most_error_bytes), 0)
-        os.close(value_fd)
-        os.close(error_fd)
+        value, value_over = _take(value_fd, most_value_bytes)
+        error, error_over = _take(error_fd, most_error_bytes)
         last = not _is_childless() or (tidy and not _tidy(kept))
         cpu_ns = int((usage.ru_utime + usage.ru_stime) * 1e9)
         head = OUTCOME.pack(
-            status, cpu_ns, usage.ru_maxrss * 1024, len(value), len(error), value_bytes > most_value_bytes,
-            error_bytes > most_error_bytes, last,
+            status, cpu_ns, usage.ru_maxrss * 1024, len(value), len(error), value_over, error_over, last,
         )  # fmt: skip
         _write_all(outcomes_fd, head + value + error)
         if last:
             # The agent cleans up with more power, and starts another.
             os._exit(0)
+    os.close(value_fd)
+    os.close(error_fd)
+
+
+def _decode(data: bytes) -> tuple[list[Any], Any] | Exception:
+    try:
+        request = json.loads(data)
+        return list(request["arguments"]), request["seed"]
+    except Exception as error:
+        return error
+
+
+def _take(fd: int, most_bytes: int) -> tuple[bytes, bool]:
+    """Return what a call wrote and whether that is not all, and empty the file for the next."""
+    size_bytes = os.fstat(fd).st_size
+    if not size_bytes:
+        return b"", False
+    data = os.pread(fd, min(size_bytes, most_bytes), 0)
+    os.ftruncate(fd, 0)
+    os.lseek(fd, 0, os.SEEK_SET)
+    return data, size_bytes > most_bytes
 
 
 def _is_childless() -> bool:
@@ -229,12 +252,14 @@ def _tidy(kept: set[str]) -> bool:
     return True
 
 
-def _call(function: Callable[..., Any], data: bytes, value_fd: int, error_fd: int) -> int:
+def _call(function: Callable[..., Any], given: tuple[list[Any], Any] | Exception, value_fd: int, error_fd: int) -> int:
     os.dup2(error_fd, 2)
     try:
-        request = json.loads(data)
-        random.seed(request["seed"])  # noqa: TID251 - the contract: the module is seeded before the call
-        value = function(*request["arguments"])
+        if isinstance(given, Exception):
+            raise ValueError('standard input must be {"arguments": [...], "seed": n}') from given
+        arguments, seed = given
+        random.seed(seed)  # noqa: TID251 - the contract: the module is seeded before the call
+        value = function(*arguments)
         text = json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8")
         _write_all(value_fd, text)
     except SystemExit as end:

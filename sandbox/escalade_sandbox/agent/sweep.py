@@ -14,7 +14,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 
-from .accounting import parent_of
+from .accounting import is_zombie, parent_of
 from .confine import Confinement
 
 KILL_ROUNDS = 200
@@ -94,7 +94,7 @@ def kill_all(
         False if something survived.
     """
     for round_number in range(rounds):
-        alive = listing()
+        alive = [pid for pid in listing() if not is_zombie(pid)]
         if not alive:
             return True
         if uid is not None and len(alive) > 1:
@@ -104,11 +104,10 @@ def kill_all(
                 os.kill(pid, signal.SIGKILL)
             except OSError:
                 continue
-        if round_number > 2:
-            # The kernel is still tearing them down; killing again sooner would change nothing.
-            time.sleep(0.001 * min(round_number, 20))
+        # The kernel is tearing them down; killing again sooner would change nothing.
+        time.sleep(0.0001 * min(2**round_number, 200))
         reap()
-    return not listing()
+    return not any(not is_zombie(pid) for pid in listing())
 
 
 class Box:

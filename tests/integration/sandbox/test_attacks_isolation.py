@@ -9,6 +9,10 @@ from escalade_sandbox.types import Input, Job, Limits, Program, Result, Status, 
 
 pytestmark = pytest.mark.docker
 LIMITS = Limits(cpu_s=5, wall_s=10)
+LOOK = """
+import os
+print(sum(os.stat(f'/proc/{pid}').st_uid == os.getuid() for pid in os.listdir('/proc') if pid.isdigit()))
+"""
 TRY = """
 import errno, os, socket, sys
 def attempt(name, call):
@@ -181,7 +185,28 @@ os._exit(0)
         "import os\nprint(sum(os.stat(f'/proc/{p}').st_uid == os.getuid() for p in os.listdir('/proc') if p.isdigit()))"
     )
     for _ in range(3):
-        assert (await python(look)).stdout == b"1\n"
+        assert (await python(LOOK)).stdout == b"1\n"
+
+
+async def test_a_daemon_whose_first_thread_has_ended_is_killed_too(containers, python):
+    source = """
+#include <pthread.h>
+#include <unistd.h>
+static void *spin(void *) { for (;;) pause(); }
+int main() {
+    if (fork() == 0) {
+        setsid();
+        pthread_t thread;
+        pthread_create(&thread, 0, spin, 0);
+        pthread_exit(0);
+    }
+    usleep(100000);
+}
+"""
+    result = (await containers.run(Job(Program("cpp", source), [Input()] * 2))).results
+    assert [one.status for one in result] == [Status.OK] * 2
+    for _ in range(3):
+        assert (await python(LOOK)).stdout == b"1\n"
 
 
 async def test_compiled_in_files_show_no_secret(containers):
