@@ -33,21 +33,31 @@ def get_services(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(get_services)]
 
 
-async def authenticate(
-    services: ServicesDep, bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
-) -> Principal:
-    """Whose key came with the request.
+async def _enter(
+    request: Request, services: ServicesDep, bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
+) -> tuple[Principal, tables.Run | None]:
+    """Whose key came with the request, and the run in its path: one trip to the database for both.
 
     Raises:
-        Unauthenticated: None, or one that is not in force.
+        Unauthenticated: No key, or one that is not in force.
     """
     if bearer is None:
         raise Unauthenticated("Send `Authorization: Bearer KEY`; `escalade key create` makes a key.")
+    run_id = request.path_params.get("run")
     async with services.database.read() as session:
         principal = await credentials.authenticate(session, bearer.credentials)
+        run = await runs.find(session, run_id) if principal is not None and run_id is not None else None
     if principal is None:
         raise Unauthenticated("This key is not known here, or it was revoked.")
-    return principal
+    return principal, run
+
+
+Entered = Annotated[tuple[Principal, "tables.Run | None"], Depends(_enter)]
+
+
+async def authenticate(entered: Entered) -> Principal:
+    """Whose key came with the request."""
+    return entered[0]
 
 
 Caller = Annotated[Principal, Depends(authenticate)]
@@ -80,17 +90,15 @@ Reading = Annotated[AsyncSession, Depends(open_reading, scope="function")]
 Transaction = Annotated[AsyncSession, Depends(open_transaction, scope="function")]
 
 
-async def own_run(
-    request: Request, services: ServicesDep, caller: Caller, run: Annotated[str, Path(max_length=40)]
-) -> tables.Run:
+async def own_run(request: Request, entered: Entered, run: Annotated[str, Path(max_length=40)]) -> tables.Run:
     """The run in the path, if the caller may see it: its owner, `admin`, and for looking at it `read`.
 
     Raises:
         RunNotFound: There is no such run, or it belongs to another key.
     """
+    caller, found = entered
     sees_all = caller.may("admin") or (request.method == "GET" and caller.may("read"))
-    async with services.database.read() as session:
-        return await runs.own(session, run, None if sees_all else caller.key_id)
+    return runs.own(found, run, None if sees_all else caller.key_id)
 
 
 OwnRun = Annotated[tables.Run, Depends(own_run)]

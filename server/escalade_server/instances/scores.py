@@ -8,17 +8,17 @@ from escalade_server.errors import InstanceNotFound
 from escalade_server.instances.generation import checker_of
 from escalade_server.instances.versions import Version, Versions
 from escalade_server.scoring.judging import Question, judge_all
-from escalade_server.storage import instances, tables
+from escalade_server.storage import instances
 from escalade_server.storage.sessions import Database
 
 
-def question(row: tables.Instance, version: Version, completion: str) -> Question:
+def question(*, given: str | None, truth: str | None, version: Version, completion: str) -> Question:
     """What a completion of an instance is judged by."""
     return Question(
         spec=version.definition.answer,
-        truth=row.truth or "",
+        truth=truth or "",
         completion=completion,
-        input=row.input or "",
+        input=given or "",
         checker=checker_of(version.definition, version.hash),
     )
 
@@ -30,14 +30,15 @@ async def score(database: Database, *, sandbox: Sandbox, versions: Versions, req
         InstanceNotFound: This server never made one of the instances.
     """
     async with database.read() as session:
-        found = await instances.get_many(session, sorted({item.instance for item in request.items}))
+        found = await instances.truths(session, sorted({item.instance for item in request.items}))
         parsed = await versions.get(session, {row.version_id for row in found.values()})
     questions = []
     for index, item in enumerate(request.items):
         row = found.get(item.instance)
         if row is None or row.truth is None:
             raise InstanceNotFound(f"`items.{index}.instance`: this server has served no instance {item.instance!r}.")
-        questions.append(question(row, parsed[row.version_id], item.completion))
+        version = parsed[row.version_id]
+        questions.append(question(given=row.input, truth=row.truth, version=version, completion=item.completion))
     judgements = await judge_all(sandbox, questions)
     return ScoreList(
         outcomes=[

@@ -119,7 +119,7 @@ def _require_same(item: Filed, stored: tables.Attempt | None, earlier: Filed | N
 async def _questions(
     session: AsyncSession, versions: Versions, run: tables.Run, items: Sequence[Filed]
 ) -> dict[Key, Question]:
-    found = await instances.get_many(session, sorted({item.group.instance_id or "" for item in items}))
+    found = await instances.truths(session, sorted({item.group.instance_id or "" for item in items}))
     positions = {item.group.environment for item in items}
     members = {member.position: member for member in await pool.members(session, run.id, positions)}
     parsed = await versions.get(session, {members[item.group.environment].version_id for item in items})
@@ -127,7 +127,10 @@ async def _questions(
     for item in items:
         if item.report.completion is not None:
             version = parsed[members[item.group.environment].version_id]
-            questions[item.key] = question(found[item.group.instance_id or ""], version, item.report.completion)
+            row = found[item.group.instance_id or ""]
+            questions[item.key] = question(
+                given=row.input, truth=row.truth, version=version, completion=item.report.completion
+            )
     return questions
 
 

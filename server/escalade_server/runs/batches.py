@@ -75,10 +75,12 @@ async def issue(desk: Desk, *, run: tables.Run, cursor: int, request: BatchReque
     groups = request.groups or run.settings["groups"]
     rollouts = request.rollouts or run.settings["rollouts"]
     database = desk.journal.database
-    async with database.read() as session:
-        draft = await _read(session, desk, run.id, cursor, refill)
-        if draft is None and refill:
-            await require_batch(session, run, cursor)
+    draft: Draft | None = None
+    if refill or (run.last_cursor is not None and cursor <= run.last_cursor):
+        async with database.read() as session:
+            draft = await _read(session, desk, run.id, cursor, refill)
+            if draft is None and refill:
+                await require_batch(session, run, cursor)
     if draft is None:
         async with desk.journal.writing(run.id) as writer:
             draft = await _plan(writer, desk, cursor, refill, groups, rollouts)

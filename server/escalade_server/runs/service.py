@@ -81,13 +81,17 @@ async def begin_run(
     return run
 
 
-async def own(session: AsyncSession, run_id: str, owner: str | None) -> tables.Run:
+async def find(session: AsyncSession, run_id: str) -> tables.Run | None:
+    """A run that is not deleted, whoever it belongs to."""
+    return await queries.get(session, run_id)
+
+
+def own(run: tables.Run | None, run_id: str, owner: str | None) -> tables.Run:
     """A run that this owner may see; None sees all.
 
     Raises:
         RunNotFound: There is no such run, or it belongs to another key.
     """
-    run = await queries.get(session, run_id)
     if run is None or owner not in (None, run.key_id):
         raise RunNotFound(f"There is no run {run_id}, or it belongs to another key.")
     return run

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import Row, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from escalade_server.storage.statements import chunks, insert_new
@@ -17,6 +17,15 @@ async def get_many(session: AsyncSession, ids: Sequence[str]) -> dict[str, Insta
     found: dict[str, Instance] = {}
     for part in chunks(ids):
         found.update({row.id: row for row in await session.scalars(select(Instance).where(Instance.id.in_(part)))})
+    return found
+
+
+async def truths(session: AsyncSession, ids: Sequence[str]) -> dict[str, Row[str, str, str | None, str | None]]:
+    """(identity, version, input, ground truth) of instances: what judging needs, without parsing descriptions."""
+    found: dict[str, Row[str, str, str | None, str | None]] = {}
+    for part in chunks(ids):
+        query = select(Instance.id, Instance.version_id, Instance.input, Instance.truth).where(Instance.id.in_(part))
+        found.update({row.id: row for row in await session.execute(query)})
     return found
 
 
