@@ -212,14 +212,18 @@ async def cold_cpp(sandbox: DockerSandbox, host: Host, rounds: int) -> Row:
     )  # fmt: skip
 
 
-def docker_run_ms(client: docker.DockerClient, image: str) -> float:
-    """One program in a container of its own."""
-    return timed_ms(
-        lambda: client.containers.run(
+def docker_runs_per_s(client: docker.DockerClient, image: str) -> float:
+    """Programs per second, each in a container of its own, two at a time."""
+
+    def run_one() -> None:
+        client.containers.run(
             image, ["/usr/bin/python3", "-c", "pass"], remove=True, network_mode="none", read_only=True,
             cap_drop=["ALL"], security_opt=["no-new-privileges:true"], mem_limit="512m", pids_limit=64,
-        )
-    )  # fmt: skip
+        )  # fmt: skip
+
+    with ThreadPoolExecutor(2) as threads:
+        took_ms = timed_ms(lambda: [done.result() for done in [threads.submit(run_one) for _ in range(6)]])
+    return 6e3 / took_ms
 
 
 def scaler_jobs() -> list[tuple[Job, list[Program]]]:
@@ -283,13 +287,13 @@ async def instances(sandbox: DockerSandbox, client: docker.DockerClient, rounds:
 
     bare, ours = [], []
     for _ in range(max(3, rounds // 3)):
-        bare.append(await asyncio.to_thread(docker_run_ms, client, default_image()))
+        bare.append(await asyncio.to_thread(docker_runs_per_s, client, default_image()))
         started_s = time.perf_counter()
         counts = await asyncio.gather(*(one_environment(*one) for one in chosen))
         ours.append(sum(counts) / (time.perf_counter() - started_s))
-        bare.append(await asyncio.to_thread(docker_run_ms, client, default_image()))
-    # Three programs make an instance; two slots may work at a time.
-    baseline, mine = 2 * 1e3 / (3 * statistics.median(bare)), statistics.median(ours)
+        bare.append(await asyncio.to_thread(docker_runs_per_s, client, default_image()))
+    # Three programs make an instance.
+    baseline, mine = statistics.median(bare) / 3, statistics.median(ours)
     return Row(
         f"instances over {len(chosen)} SCALER-8 environments, two agreeing references",
         f"{baseline:.2f}/s, one docker run per program, two at a time", f"{mine:.0f}/s", mine / baseline, ">= 250x",

@@ -66,7 +66,7 @@ class FunctionRun:
         os.close(stdout_fd)
         control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-        description = describe(host, self._path, [], self._function)
+        description = describe(self._path, [], self._function)
         before = monitor.read_meters(host.meter)
         try:
             # Room for the calls' processes beside the module's own.

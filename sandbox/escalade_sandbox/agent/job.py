@@ -34,28 +34,38 @@ OUTCOME = struct.Struct("=iqqqq???")
 """Wait status, CPU nanoseconds, peak resident bytes, bytes of the value, bytes of standard error; whether the value and
 the error were cut; whether this process cannot go on."""
 READY = b"R"
-MAX_DESCRIPTION_BYTES = 16 << 20
 _SUBREAPER = 36
 _OUR_FILE = (lambda: None).__code__.co_filename
 
 
-def run() -> int:
-    """Read the description and run the program; return the exit code."""
-    with open(DESCRIPTION_FD, "rb") as file:
-        file.seek(0)
-        description = json.loads(file.read(MAX_DESCRIPTION_BYTES))
+def prepare() -> None:
+    """Do, once and before any job, what each would otherwise copy pages for."""
     for name in [name for name in sys.modules if name.startswith("escalade_sandbox")]:
         del sys.modules[name]
-    path: str = description["path"]
-    sys.argv = [path, *description["arguments"]]
-    sys.path[:] = [os.path.dirname(path), *(entry for entry in sys.path if entry != description["agent_path"])]
+    sys.argv, sys.path[:] = [""], [entry for entry in sys.path if entry != sys.path[0]]
+    # The streams of the jobs: nothing is ever read or written through them here. What they stand on now decides for
+    # good whether they can seek.
+    read_fd, write_fd = os.pipe()
+    stdin_fd = os.memfd_create("input")
+    for fd, number in ((stdin_fd, 0), (write_fd, 1), (write_fd, 2)):
+        os.dup2(fd, number)
+    for fd in (read_fd, write_fd, stdin_fd):
+        os.close(fd)
     _open_streams()
-    gc.enable()
-    if description["function"] is None:
+
+
+def run() -> int:
+    """Read the description and run the program; return the exit code."""
+    size_bytes = os.fstat(DESCRIPTION_FD).st_size
+    path, function, *arguments = os.fsdecode(os.pread(DESCRIPTION_FD, size_bytes, 0)).split("\0")
+    os.close(DESCRIPTION_FD)
+    sys.argv = [path, *arguments]
+    sys.path.insert(0, os.path.dirname(path))
+    if not function:
         os.close(CONTROL_FD)
         random.seed()  # noqa: TID251 - the program's own generator, as a fresh interpreter seeds it
         return _guarded(lambda: _execute(path, "__main__"))
-    return _guarded(lambda: _serve_calls(path, description["function"]))
+    return _guarded(lambda: _serve_calls(path, function))
 
 
 def _open_streams() -> None:

@@ -226,12 +226,10 @@ def fork_request(host: Host, limits: RunLimits, *, more_processes: int = 0) -> b
     return json.dumps(message).encode()
 
 
-def describe(host: Host, path: str, arguments: list[str], function: str | None) -> int:
+def describe(path: str, arguments: list[str], function: str | None) -> int:
     """Return a descriptor of what only the confined child reads."""
-    text = json.dumps(
-        {"path": path, "arguments": arguments, "function": function, "agent_path": host.agent_path}
-    ).encode()
-    return memory_file(text, "job")
+    text = "\0".join((path, function or "", *arguments))
+    return memory_file(os.fsencode(text), "job")
 
 
 class ScriptRun:
@@ -250,7 +248,7 @@ class ScriptRun:
         host, zygote = self._host, self._zygote
         stdout, stdout_fd = monitor.capture_pipe(limits.output_bytes)
         stderr, stderr_fd = monitor.capture_pipe(limits.error_bytes)
-        given = [memory_file(stdin), stdout_fd, stderr_fd, describe(host, self._path, arguments, None)]
+        given = [memory_file(stdin), stdout_fd, stderr_fd, describe(self._path, arguments, None)]
         before = monitor.read_meters(host.meter)
         try:
             try:

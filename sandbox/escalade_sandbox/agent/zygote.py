@@ -60,6 +60,7 @@ def main(control_fd: int) -> None:
     confine.raise_stack_limit()
     confine.prctl(confine.PR_SET_DUMPABLE, 0)
     _preload()
+    job.prepare()
     # Collections in the children would otherwise copy every preloaded page.
     gc.collect()
     gc.freeze()
@@ -74,9 +75,10 @@ def _serve(control: socket.socket) -> None:
         request, descriptors, _, _ = socket.recv_fds(control, 4096, DESCRIPTORS)
         if not request:
             return
+        limits = json.loads(request)
         child = os.fork()
         if child == 0:
-            _enter(control, json.loads(request), descriptors)
+            _enter(control, limits, descriptors)
         for fd in descriptors:
             os.close(fd)
         control.send(STARTED.pack(b"S", child))
