@@ -192,7 +192,7 @@ class DockerLauncher:
         try:
             worker = self._launch(trust, "socket")
         except SandboxUnavailable as error:
-            logger.info("a socket cannot be shared with containers (%s); using the attach stream", error)
+            logger.info("a socket cannot be shared with containers (%s); using the attach stream", str(error))
             worker = self._launch(trust, "stream")
             self._transport = "stream"
         else:
@@ -219,6 +219,8 @@ class DockerLauncher:
                     connection = self._attach(identifier)
                     self.client.api.start(identifier)
         except (DockerException, requests.RequestException, OSError) as error:
+            if connection is not None:
+                connection.close()
             self._discard(identifier, folder)
             raise SandboxUnavailable(f"a container could not be started: {error}") from error
         except SandboxUnavailable:
@@ -315,7 +317,7 @@ class DockerLauncher:
             self.client.api.remove_container(identifier, force=True, v=True)
         except (APIError, requests.RequestException, SandboxUnavailable) as error:
             # Gone already, or being removed; if the engine is down, the next start finds what is left.
-            logger.debug("container %s was not removed: %s", identifier[:12], error)
+            logger.debug("container %s was not removed: %s", identifier[:12], str(error))
 
     def _discard(self, identifier: str, folder: Path | None) -> None:
         if identifier:

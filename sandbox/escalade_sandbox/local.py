@@ -117,8 +117,9 @@ class LocalSandbox:
         try:
             return await self._attempt(job, language)
         except SandboxUnavailable as error:
-            logger.warning("a job is tried again on another worker: %s", error)
-            return await self._attempt(job, language)
+            # Its text and not the error itself: a record that is kept would keep the frames' sockets.
+            logger.warning("a job is tried again on another worker: %s", str(error))
+        return await self._attempt(job, language)
 
     async def _attempt(self, job: Job, language: Language) -> JobResult:
         if language.kind != "compiled":

@@ -217,7 +217,7 @@ class Pool:
             worker = await self._launch(trust)
         except SandboxError as error:
             # The next job meets the same trouble and reports it.
-            logger.warning("no spare worker could be started: %s", error)
+            logger.warning("no spare worker could be started: %s", str(error))
             return
         finally:
             self._starting[trust] -= 1

@@ -82,6 +82,7 @@ async def test_an_engine_that_dies_in_mid_job_loses_no_job_silently_and_the_pool
     assert all(isinstance(outcome, SandboxUnavailable) for outcome in outcomes[:2])
     right = [outcome.results[0].status for outcome in outcomes if isinstance(outcome, JobResult)]
     assert set(right) <= {Status.OK}
+    del outcomes, running, waiting
     health = await sandbox.health()
     assert not health.ready
     assert "engine" in health.detail
