@@ -22,7 +22,6 @@ from .monitor import Capture, Observation, RunLimits
 from .zygote import End, Zygote
 
 FILE_BYTES_AT_LEAST = 64 << 20
-LAUNCHER_BYTES = 2 << 20
 _LAUNCH = struct.Struct("=qqqqqqii")
 _MEMORY_ERRORS = (b"MemoryError", b"std::bad_alloc", b"cannot allocate memory", b"virtual memory exhausted")
 
@@ -145,7 +144,7 @@ class ExecRun:
             if host.launcher is not None and isinstance(self._program, int):
                 launcher = host.launcher
                 launcher.fork(self._launch_request(arguments, limits), [*ours, self._program])
-                wake_fd, ended, floor_bytes = launcher.fileno(), launcher.ended, LAUNCHER_BYTES
+                wake_fd, ended, floor_bytes = launcher.fileno(), launcher.ended, 0
             else:
                 wake_fd, ended, floor_bytes = host.wake_fd, self._fork(arguments, limits, ours), _own_peak_bytes()
             for fd in ours:
