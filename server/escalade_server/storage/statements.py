@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import CursorResult, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -23,11 +23,12 @@ async def insert_new(session: AsyncSession, table: type[Base], rows: Iterable[Ma
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     target = table.__table__
     assert isinstance(target, Table)
-    # Rows as parameters, not in the statement: it is compiled once, and SQLAlchemy cuts it to what a driver takes.
+    # Rows as parameters, not in the statement: it is compiled and prepared once, and drivers send the rows in one go.
+    # On the table, not on the mapped class, whose inserts do not tell how many rows went in.
     statement = insert(target).on_conflict_do_nothing()
-    # Not the driver's row count, which psycopg does not know for every statement.
-    inserted = await session.execute(statement.returning(*target.primary_key), waiting)
-    return len(inserted.all())
+    done = await session.execute(statement, waiting, execution_options={"preserve_rowcount": True})
+    assert isinstance(done, CursorResult)
+    return done.rowcount
 
 
 def chunks(values: Sequence[Any], size: int = 500) -> Iterable[Sequence[Any]]:
