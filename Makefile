@@ -50,8 +50,9 @@ format: $(READY) ## rewrite what the style wants otherwise
 bench: $(READY) ## every benchmark, each with its baseline and ratio
 	@for benchmark in $(BENCHMARKS); do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done
 
-soak: $(READY) ## the long run: 10,000 sandbox jobs, looking for leaks and orphans
+soak: $(READY) ## the long run: 10,000 sandbox jobs, looking for leaks; 200 kills of the server, looking for losses
 	@$(BIN)/python benchmarks/soak.py
+	@ESCALADE_CRASHES=200 $(BIN)/python -m pytest tests/integration/test_crash.py
 
 serve: $(READY) ## a server on 127.0.0.1:8700 with the embedded database
 	@$(BIN)/escalade serve
