@@ -144,14 +144,15 @@ async def _store(
     groups = await runs.groups_at(writer.session, writer.run.id, line, cursors)
     by_id = {group.id: group for group in groups.values()}
     ids = sorted({item.group.id for item in filed})
-    rows = []
-    for key, item in new.items():
-        group = by_id.get(item.group.id)
-        if group is None:
+    for item in filed:
+        if item.group.id not in by_id:
             raise GroupNotFound(
                 f"`group`: the run was restored meanwhile; group {item.report.group} has to be asked for again."
             )
-        rows.append(_row(item, judged[key], late=group.closed_at is not None, writer=writer))
+    rows = [
+        _row(item, judged[key], late=by_id[item.group.id].closed_at is not None, writer=writer)
+        for key, item in new.items()
+    ]
     if await attempts.record(writer.session, rows) == len({item.key for item in filed}):
         # All went in, as nearly always: what is stored is what was sent, and need not be read back.
         stored = {(row["group_id"], row["rollout"]): tables.Attempt(**row) for row in rows}
