@@ -215,7 +215,7 @@ async def _plan(writer: Writer, desk: Desk, cursor: int, refill: int, groups: in
     ]
     await runs.add_groups(writer.session, rows)
     last = cursor if run.last_cursor is None else max(run.last_cursor, cursor)
-    await runs.set_values(writer.session, run.id, {"batches": run.batches + 1, "last_cursor": last})
+    writer.changes |= {"batches": run.batches + 1, "last_cursor": last}
     if ready:
         return Draft(run, batch, [tables.BatchGroup(**row) for row in rows], members, versions)
     return Draft(run, batch, await runs.get_groups(writer.session, batch), members, versions)

@@ -101,9 +101,7 @@ async def restore(journal: Journal, writer: Writer, *, request: RestoreRequest) 
         )
     )
     last = await histories.last_cursor(session, run.id, [(generation, None), *back])
-    await runs.set_values(
-        session, run.id, {"generation": generation, "batches": writer.state.batches, "last_cursor": last}
-    )
+    writer.changes |= {"generation": generation, "batches": writer.state.batches, "last_cursor": last}
     writer.run.generation = generation
     await histories.revive(session, run.id, found.sequence)
     await _enter_again(writer)

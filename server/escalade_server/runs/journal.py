@@ -10,7 +10,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from weakref import WeakValueDictionary
@@ -36,6 +36,8 @@ class Writer:
     run: Run
     state: RunState
     at: datetime
+    changes: dict[str, Any] = field(default_factory=dict)
+    """Columns of the run to write with the number of its events, when the transaction ends."""
 
     async def record(self, kind: str, payload: Mapping[str, Any], after: RunState | None = None) -> None:
         """Append one event; `after` is its fold where the caller has it already."""
@@ -47,8 +49,15 @@ class Writer:
         """Append events and fold them."""
         if not new:
             return
-        await events.append(self.session, self.run, [(kind, dict(payload)) for kind, payload in new], self.at)
         before = self.state.sequence
+        await events.append(
+            self.session,
+            run_id=self.run.id,
+            generation=self.run.generation,
+            first=before,
+            events=new,
+            at=self.at,
+        )
         for kind, payload in new if after is None else ():
             self.state = fold(self.state, kind, payload)
         if after is not None:
@@ -79,7 +88,12 @@ class Journal:
                 if run is None:
                     raise RunNotFound(f"There is no run {run_id}.")
                 writer = Writer(session, run, await self.state(session, run), now())
+                before = writer.state.sequence
                 yield writer
+                if writer.state.sequence != before:
+                    writer.changes["sequence"] = writer.state.sequence
+                if writer.changes:
+                    await runs.set_values(session, run_id, writer.changes)
             self._keep(run_id, writer.state)
 
     async def state(self, session: AsyncSession, run: Run) -> RunState:

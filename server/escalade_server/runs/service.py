@@ -61,6 +61,7 @@ async def begin_run(
     later: Sequence[tuple[str, dict[str, Any]]] = (),
 ) -> tables.Run:
     """Store a run with its pool, its first event and those that follow at once."""
+    log = [("created", created_payload(request, pool_entries)), *later]
     run = tables.Run(
         id=new_id("run"),
         key_id=owner,
@@ -68,7 +69,7 @@ async def begin_run(
         settings=request.model_dump(mode="json"),
         deadline_s=request.deadline_s,
         generation=0,
-        sequence=0,
+        sequence=len(log),
         batches=0,
         created_at=now(),
     )
@@ -76,8 +77,7 @@ async def begin_run(
     await session.flush()
     session.add(tables.Generation(run_id=run.id, number=0, created_at=run.created_at))
     await queries.add_pool(session, [{"run_id": run.id} | dict(member) for member in members])
-    log = [("created", created_payload(request, pool_entries)), *later]
-    await event_queries.append(session, run, log, run.created_at)
+    await event_queries.append(session, run_id=run.id, generation=0, first=0, events=log, at=run.created_at)
     return run
 
 

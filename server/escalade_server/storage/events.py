@@ -2,54 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from escalade_server.storage.statements import insert_new
-from escalade_server.storage.tables import Event, Run, Snapshot
+from escalade_server.storage.tables import Event, Snapshot
 
 
 async def append(
-    session: AsyncSession, run: Run, events: Sequence[tuple[str, dict[str, Any]]], at: datetime
-) -> list[Event]:
-    """Add events to the end of a run's log. The caller holds the run (`runs.lock`), so that numbers have no gaps."""
+    session: AsyncSession,
+    *,
+    run_id: str,
+    generation: int,
+    first: int,
+    events: Sequence[tuple[str, Mapping[str, Any]]],
+    at: datetime,
+) -> None:
+    """Add events from number `first` on. The caller holds the run (`runs.lock`), so that numbers have no gaps."""
     rows = [
-        Event(
-            run_id=run.id,
-            sequence=run.sequence + offset,
-            generation=run.generation,
-            kind=kind,
-            payload=payload,
-            created_at=at,
-        )
+        {
+            "run_id": run_id,
+            "sequence": first + offset,
+            "generation": generation,
+            "kind": kind,
+            "payload": dict(payload),
+            "created_at": at,
+        }
         for offset, (kind, payload) in enumerate(events)
     ]
     if rows:
-        await session.execute(
-            insert(Event),
-            [
-                {
-                    "run_id": row.run_id,
-                    "sequence": row.sequence,
-                    "generation": row.generation,
-                    "kind": row.kind,
-                    "payload": row.payload,
-                    "created_at": row.created_at,
-                }
-                for row in rows
-            ],
-        )
-        await session.execute(
-            update(Run)
-            .where(Run.id == run.id)
-            .values(sequence=run.sequence + len(rows))
-            .execution_options(synchronize_session="evaluate")
-        )
-    return rows
+        await session.execute(insert(Event), rows)
 
 
 async def since(session: AsyncSession, run_id: str, sequence: int, limit: int | None = None) -> list[Event]:

@@ -30,10 +30,14 @@ async def get(session: AsyncSession, run_id: str) -> Run | None:
 
 async def lock(session: AsyncSession, run_id: str) -> Run | None:
     """A run, held against every other writer of it until the transaction ends."""
-    held = await session.scalar(
-        update(Run).where(Run.id == run_id, Run.deleted_at.is_(None)).values(sequence=Run.sequence).returning(Run.id)
+    held: Run | None = await session.scalar(
+        update(Run)
+        .where(Run.id == run_id, Run.deleted_at.is_(None))
+        .values(sequence=Run.sequence)
+        .returning(Run)
+        .execution_options(populate_existing=True, synchronize_session=False)
     )
-    return None if held is None else await session.get(Run, run_id, populate_existing=True)
+    return held
 
 
 async def list_runs(session: AsyncSession, *, owner: str | None, after: str | None, limit: int) -> list[Run]:
@@ -48,7 +52,8 @@ async def list_runs(session: AsyncSession, *, owner: str | None, after: str | No
 
 async def set_values(session: AsyncSession, run_id: str, values: Mapping[str, Any]) -> None:
     """Change columns of a run."""
-    await session.execute(update(Run).where(Run.id == run_id).values(**values))
+    statement = update(Run).where(Run.id == run_id).values(**values)
+    await session.execute(statement.execution_options(synchronize_session=False))
 
 
 async def pool(

@@ -95,7 +95,6 @@ def _engine(url: str, embedded: bool) -> AsyncEngine:
             pool_size=10,
             max_overflow=10,
             pool_timeout=BUSY_TIMEOUT_S,
-            pool_pre_ping=True,
             connect_args={"connect_timeout": 5, "client_encoding": "utf8", "options": "-c timezone=UTC"},
         )
     engine = create_async_engine(
