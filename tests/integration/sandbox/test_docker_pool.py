@@ -113,8 +113,8 @@ async def test_orphans_are_removed_at_start_and_others_are_not(open_docker, engi
     assert (await second.run(HELLO)).results[0].stdout == b"hello\n"
 
 
-async def test_a_service_that_is_killed_leaves_no_container_behind(engine):
-    """The agents notice that nobody is there any more."""
+async def test_a_service_that_is_killed_leaves_no_container_behind(engine, open_docker):
+    """The agents notice that nobody is there any more; what was made but not yet started goes at the next start."""
     script = (
         "import asyncio, sys\n"
         "from escalade_sandbox.docker import DockerSandbox\n"
@@ -132,7 +132,9 @@ async def test_a_service_that_is_killed_leaves_no_container_behind(engine):
     assert engine.api.containers(filters=filters)
     child.kill()
     await child.wait()
-    await poll_until(lambda: not engine.api.containers(all=True, filters=filters))
+    await poll_until(lambda: not engine.api.containers(filters=filters))
+    await open_docker(slots=1)
+    assert not engine.api.containers(all=True, filters=filters)
     shutil.rmtree(folder)
 
 
