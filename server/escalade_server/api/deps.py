@@ -46,9 +46,7 @@ async def _enter(
     run_id = request.path_params.get("run")
     async with services.database.read() as session:
         principal = await credentials.authenticate(session, bearer.credentials)
-        run = await runs.find(session, run_id) if principal is not None and run_id is not None else None
-    if principal is None:
-        raise Unauthenticated("This key is not known here, or it was revoked.")
+        run = await runs.find(session, run_id) if run_id is not None else None
     return principal, run
 
 
@@ -63,13 +61,22 @@ async def authenticate(entered: Entered) -> Principal:
 Caller = Annotated[Principal, Depends(authenticate)]
 
 
+def require(caller: Principal, *scopes: Scope) -> None:
+    """Refuse a caller who holds none of these scopes.
+
+    Raises:
+        ScopeMissing: The caller's key has other ones.
+    """
+    if not caller.may(*scopes):
+        held = ", ".join(sorted(caller.scopes))
+        raise ScopeMissing(f"This needs a key with the scope {' or '.join(scopes)}; this one has: {held}.")
+
+
 def needs(*scopes: Scope) -> dict[str, Any]:
     """Declare beside a route which scopes open it: any one of them, and `admin` always."""
 
     async def check(caller: Caller) -> None:
-        if not caller.may(*scopes):
-            held = ", ".join(sorted(caller.scopes))
-            raise ScopeMissing(f"This needs a key with the scope {' or '.join(scopes)}; this one has: {held}.")
+        require(caller, *scopes)
 
     return {"dependencies": [Depends(check)], "openapi_extra": {"x-required-scopes": list(scopes)}}
 

@@ -8,11 +8,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
-from escalade_server.api.deps import ServicesDep
+from escalade_server.api.deps import ServicesDep, require
 from escalade_server.api.failures import RESPONSES
 from escalade_server.dialects import sandbox_fusion
 from escalade_server.dialects.sandbox_fusion import RunCodeRequest, RunCodeResponse
-from escalade_server.errors import ScopeMissing, Unauthenticated
+from escalade_server.errors import Unauthenticated
 from escalade_server.storage import credentials
 from escalade_server.storage.clock import new_id
 from escalade_server.storage.credentials import Principal
@@ -47,10 +47,7 @@ async def executor(request: Request, services: ServicesDep) -> Principal:
         raise Unauthenticated("Send the key as a bearer token, or as the password in the URL: http://x:KEY@host/.")
     async with services.database.read() as session:
         principal = await credentials.authenticate(session, secret)
-    if principal is None:
-        raise Unauthenticated("This key is not known here, or it was revoked.")
-    if not principal.may("execute"):
-        raise ScopeMissing("This needs a key with the scope execute.")
+    require(principal, "execute")
     return principal
 
 

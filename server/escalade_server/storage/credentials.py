@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from escalade_server.errors import Unauthenticated
 from escalade_server.storage import keys
 from escalade_server.storage.clock import new_id, now
 from escalade_server.storage.sessions import AsyncSession, Database
@@ -50,10 +51,16 @@ async def create(session: AsyncSession, *, name: str, scopes: Sequence[str]) -> 
     return row, secret
 
 
-async def authenticate(session: AsyncSession, secret: str) -> Principal | None:
-    """Whose secret this is."""
+async def authenticate(session: AsyncSession, secret: str) -> Principal:
+    """Whose secret this is.
+
+    Raises:
+        Unauthenticated: It is nobody's, or its key is not in force.
+    """
     row = await keys.find_by_hash(session, hash_of(secret))
-    return None if row is None else Principal(row.id, row.name, frozenset(row.scopes))
+    if row is None:
+        raise Unauthenticated("This key is not known here, or it was revoked.")
+    return Principal(row.id, row.name, frozenset(row.scopes))
 
 
 async def ensure_admin(database: Database, data: Path) -> Path | None:

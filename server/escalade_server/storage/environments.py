@@ -95,15 +95,6 @@ async def get_versions(session: AsyncSession, ids: Sequence[str]) -> dict[str, E
     return found
 
 
-async def slugs_of(session: AsyncSession, ids: Sequence[str]) -> dict[str, str]:
-    """Slugs of environments, by identity."""
-    found: dict[str, str] = {}
-    for part in chunks(ids):
-        rows = await session.execute(select(Environment.id, Environment.slug).where(Environment.id.in_(part)))
-        found.update({identity: slug for identity, slug in rows})
-    return found
-
-
 async def next_number(session: AsyncSession, environment_id: str) -> int:
     """Number of the next version."""
     highest = await session.scalar(
