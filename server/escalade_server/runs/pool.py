@@ -1,4 +1,7 @@
-"""A run's pool: which environments it draws from, at which pinned versions."""
+"""A run's pool: which environments it draws from, at which pinned versions.
+
+Guarantee: a position means one environment version for ever; members only join at the end and retire, each by an event.
+"""
 
 from __future__ import annotations
 
