@@ -33,6 +33,7 @@ from escalade.types import (
     Scope,
     ScoreItem,
     ScoreList,
+    Template,
 )
 
 
@@ -144,6 +145,8 @@ class AsyncClient(_async_runs.AsyncRunMethods):
         split: Literal["train", "evaluation"] = "train",
         version: str | None = None,
         mode: Mode = "answer",
+        template: Template = "full",
+        reveal_answers: bool = False,
     ) -> InstanceList:
         """Get instances of an environment, the same for the same arguments and version.
 
@@ -156,10 +159,13 @@ class AsyncClient(_async_runs.AsyncRunMethods):
             split: Seed space; `train` and `evaluation` never share an instance's seed.
             version: Content hash of the version; default the current one.
             mode: What the prompt asks for, the answer or a program.
+            template: How the prompt is written; `compact` is the environment's name and the input's values alone.
+            reveal_answers: Show the ground truths; needs an admin key.
 
         Raises:
             InvalidRequest: The level is not on the ladder, or another argument is out of range.
             NotFound: The server has no such environment or version.
+            PermissionDenied: `reveal_answers` without an admin key.
         """
         return await self._send(
             _requests.instances(
@@ -171,6 +177,8 @@ class AsyncClient(_async_runs.AsyncRunMethods):
                 split=split,
                 version=version,
                 mode=mode,
+                template=template,
+                reveal_answers=reveal_answers,
             )
         )
 

@@ -55,6 +55,7 @@ from escalade.types import (
     Scope,
     StatusRequest,
     Stratum,
+    Template,
 )
 
 Answer = TypeVar("Answer")
@@ -117,6 +118,7 @@ class RunFields(TypedDict, total=False):
     deadline_s: float
     success_threshold: float
     mode: Mode
+    template: Template
     reveal_answers: bool
 
 

@@ -130,3 +130,39 @@ async def test_long_completions_and_bodies_are_refused_by_size(api: httpx.AsyncC
     assert (huge.status_code, huge.json()["code"]) == (413, "body_too_large")
     malformed = await api.post("/v1/scores", content=b"{", headers={"Content-Type": "application/json"})
     assert (malformed.status_code, malformed.json()["code"]) == (400, "malformed_body")
+
+
+async def test_the_compact_prompt_is_the_name_and_the_inputs_values(api: httpx.AsyncClient, imported: Any) -> None:
+    full = (await serve(api, level=2, count=3, seed=4))["instances"]
+    compact = (await serve(api, level=2, count=3, seed=4, template="compact"))["instances"]
+    for long, short in zip(full, compact, strict=True):
+        name, *values = short["messages"][0]["content"].split("\n")
+        assert name == NAME
+        listed = long["messages"][0]["content"].partition("Input:\n")[2].partition("\n\n")[0].split("\n")
+        shown = [json.loads(line.partition(" = ")[2]) for line in listed]
+        assert values == [v if isinstance(v, str) else json.dumps(v, separators=(",", ":")) for v in shown]
+        assert long == short | {"messages": long["messages"]}, "the template changes the prompt alone"
+
+
+async def test_ground_truths_are_shown_to_an_admin_who_asks_and_to_nobody_else(
+    api: httpx.AsyncClient, trainer: httpx.AsyncClient, imported: Any
+) -> None:
+    plain = (await serve(api, level=1, count=2))["instances"]
+    assert [one["answer"] for one in plain] == [None, None]
+    shown = (await serve(api, level=1, count=2, reveal_answers=True))["instances"]
+    items = [{"instance": one["instance"], "completion": f"\\boxed{{{one['answer']}}}"} for one in shown]
+    scored = (await api.post("/v1/scores", json={"items": items})).json()["outcomes"]
+    assert [one["score"] for one in scored] == [1.0, 1.0]
+    refused = await trainer.post(f"/v1/environments/{NAME}/instances", json={"level": 1, "reveal_answers": True})
+    assert (refused.status_code, refused.json()["code"]) == (403, "scope_missing")
+
+
+async def test_a_run_may_choose_the_compact_prompt(trainer: httpx.AsyncClient, imported: Any) -> None:
+    body = {"name": "small", "groups": 3, "rollouts": 2, "template": "compact"}
+    run = (await trainer.post("/v1/runs", json=body)).json()
+    assert run["template"] == "compact"
+    batch = (await trainer.put(f"/v1/runs/{run['run']}/batches/0", json={})).json()
+    for group in batch["groups"]:
+        content = group["messages"][0]["content"]
+        assert content.startswith(group["environment"] + "\n")
+        assert "boxed" not in content

@@ -23,6 +23,7 @@ from escalade.types import (
     Mode,
     PoolFilter,
     Run,
+    Template,
 )
 
 app = typer.Typer(help="Runs: one for each training run of a trainer.", no_args_is_help=True, rich_markup_mode=None)
@@ -80,6 +81,9 @@ def create(
     deadline_s: Annotated[float | None, typer.Option(help="Seconds until a group closes by itself.")] = None,
     success_threshold: Annotated[float | None, typer.Option(help="A reported score counts as right from here.")] = None,
     mode: Annotated[Mode | None, typer.Option(help="Ask for the answer or for a program.")] = None,
+    template: Annotated[
+        Template | None, typer.Option(help="Write prompts in full, or compact for models too small to read.")
+    ] = None,
     reveal_answers: Annotated[
         bool, typer.Option("--reveal-answers", help="Show ground truths in its batches; needs an admin key.")
     ] = False,
@@ -113,6 +117,8 @@ def create(
         fields["success_threshold"] = success_threshold
     if mode is not None:
         fields["mode"] = mode
+    if template is not None:
+        fields["template"] = template
     if reveal_answers:
         fields["reveal_answers"] = True
     show_run(open_client(ctx).create_run(name, **fields), as_json)

@@ -15,6 +15,7 @@ from escalade.types.base import (
     Request,
     Response,
     Scope,
+    Template,
 )
 from escalade.types.environments import (
     AnswerSpec,
@@ -130,5 +131,6 @@ __all__ = [
     "StatusRequest",
     "StepMetrics",
     "Stratum",
+    "Template",
     "Verdict",
 ]

@@ -15,6 +15,9 @@ Scope = Literal["read", "train", "execute", "admin"]
 """What a key may do; `admin` includes the others."""
 Mode = Literal["answer", "program"]
 """What the prompt asks for: the answer itself, or a program that computes it."""
+Template = Literal["full", "compact"]
+"""How the prompt is written: the whole task in words, or the environment's name and the input's values alone, for
+models too small to read."""
 
 
 class Request(BaseModel):

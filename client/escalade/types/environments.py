@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from escalade.types.base import MAX_INSTANCES, Message, Mode, Request, Response
+from escalade.types.base import MAX_INSTANCES, Message, Mode, Request, Response, Template
 
 AnswerType = Literal["number", "bool", "string", "array", "multiset", "matrix", "graph", "permutation", "checked"]
 """`checked` answers are not unique: a checker judges them."""
@@ -97,6 +97,9 @@ class InstanceRequest(Request):
     version: str | None = None
     """Content hash of the version wanted; None is the current one."""
     mode: Mode = "answer"
+    template: Template = "full"
+    reveal_answers: bool = False
+    """Show the ground truths; needs an admin key."""
 
     @model_validator(mode="after")
     def _level_or_parameters(self) -> InstanceRequest:
@@ -119,7 +122,7 @@ class Instance(Response):
     answer_type: AnswerType
     messages: list[Message]
     answer: str | None = None
-    """The ground truth; only for an admin's run with `reveal_answers`."""
+    """The ground truth; only where an admin asked with `reveal_answers`."""
 
 
 class InstanceList(Response):

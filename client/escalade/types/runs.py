@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from escalade.types.base import MAX_COMPLETION_CHARS, Message, Mode, Request, Response
+from escalade.types.base import MAX_COMPLETION_CHARS, Message, Mode, Request, Response, Template
 from escalade.types.environments import AnswerType, EnvironmentStatus
 from escalade.types.scores import Outcome, Verdict
 
@@ -62,6 +62,7 @@ class RunRequest(Request):
     success_threshold: float = Field(default=1.0, gt=0, le=1)
     """A score that the trainer brings counts as right at or above this."""
     mode: Mode = "answer"
+    template: Template = "full"
     reveal_answers: bool = False
     """Show ground truths in this run's batches; needs an admin key."""
 
@@ -86,6 +87,7 @@ class Run(Response):
     deadline_s: float
     success_threshold: float
     mode: Mode = "answer"
+    template: Template = "full"
     reveal_answers: bool = False
     generation: int = Field(ge=0)
     last_cursor: int | None = None

@@ -47,10 +47,15 @@ async def show_environment(name: Name, session: Reading) -> EnvironmentDetail:
 
 
 @router.post("/environments/{name}/instances", **needs("train"))
-async def serve_instances(name: Name, body: InstanceRequest, services: ServicesDep) -> InstanceList:
+async def serve_instances(name: Name, body: InstanceRequest, caller: Caller, services: ServicesDep) -> InstanceList:
     """Instances at a requested level, or at given scale parameters. The same request gives the same instances."""
     return await instances.serve(
-        services.database, buffer=services.buffer, versions=services.versions, name=name, request=body
+        services.database,
+        buffer=services.buffer,
+        versions=services.versions,
+        name=name,
+        request=body,
+        admin=caller.may("admin"),
     )
 
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from escalade.types import AnswerSpec, Message
+from escalade.types import AnswerSpec, Message, Template
 from escalade_server.problems.definition import Definition
 
 _FORMS: dict[str, str] = {
@@ -26,8 +26,12 @@ _FORMS: dict[str, str] = {
 }
 
 
-def render(definition: Definition, description: Mapping[str, Any]) -> list[Message]:
+def render(
+    definition: Definition, description: Mapping[str, Any], *, name: str, template: Template = "full"
+) -> list[Message]:
     """The conversation that asks for an instance's answer."""
+    if template == "compact":
+        return [Message(role="user", content="\n".join([name, *map(_bare, description.values())]))]
     parts = [
         definition.statement.strip(),
         "Input:\n" + "\n".join(f"{name} = {_value(value)}" for name, value in description.items()),
@@ -42,6 +46,10 @@ def answer_form(spec: AnswerSpec) -> str:
     if spec.type == "bool" and spec.true_word and spec.false_word:
         return f"\\boxed{{{spec.true_word}}} or \\boxed{{{spec.false_word}}}"
     return _FORMS[spec.type]
+
+
+def _bare(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _value(value: Any) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from escalade.types import Instance, InstanceList, InstanceRequest
-from escalade_server.errors import EnvironmentNotFound, LevelOutOfRange, NotServable, VersionNotFound
+from escalade.types import Instance, InstanceList, InstanceRequest, Template
+from escalade_server.errors import EnvironmentNotFound, LevelOutOfRange, NotServable, ScopeMissing, VersionNotFound
 from escalade_server.instances.buffer import Buffer, Source
 from escalade_server.instances.rendering import render
 from escalade_server.instances.versions import Version, Versions
@@ -16,7 +16,7 @@ from escalade_server.storage.sessions import Database
 
 
 async def serve(
-    database: Database, *, buffer: Buffer, versions: Versions, name: str, request: InstanceRequest
+    database: Database, *, buffer: Buffer, versions: Versions, name: str, request: InstanceRequest, admin: bool
 ) -> InstanceList:
     """The first `count` draws of the stream that (version, level or parameters, split, seed) names.
 
@@ -27,7 +27,10 @@ async def serve(
         NotServable: It is withdrawn.
         LevelUnavailable: No instance can be made there.
         SandboxFailed: The sandbox cannot be reached or failed twice.
+        ScopeMissing: `reveal_answers` without an admin key.
     """
+    if request.reveal_answers and not admin:
+        raise ScopeMissing("`reveal_answers` needs a key with the scope `admin`.")
     async with database.read() as session:
         environment = await environments.by_slug(session, name)
         if environment is None:
@@ -44,7 +47,12 @@ async def serve(
     identities = await buffer.draw(source, range(request.count))
     async with database.read() as session:
         found = await queries.get_many(session, identities)
-    return InstanceList(instances=[present(found[identity], name, version) for identity in identities])
+    return InstanceList(
+        instances=[
+            present(found[identity], name, version, template=request.template, reveal=request.reveal_answers)
+            for identity in identities
+        ]
+    )
 
 
 def locate(
@@ -75,8 +83,10 @@ def locate(
     return (definition.ladder.index(chosen) if chosen in definition.ladder else None), chosen
 
 
-def present(row: tables.Instance, name: str, version: Version, *, reveal: bool = False) -> Instance:
-    """An instance as it is served; with its ground truth only where the run reveals answers."""
+def present(
+    row: tables.Instance, name: str, version: Version, *, template: Template = "full", reveal: bool = False
+) -> Instance:
+    """An instance as it is served; with its ground truth only where an admin asked for it."""
     return Instance(
         instance=row.id,
         environment=name,
@@ -84,6 +94,6 @@ def present(row: tables.Instance, name: str, version: Version, *, reveal: bool =
         level=row.level,
         parameters=row.parameters,
         answer_type=version.definition.answer.type,
-        messages=render(version.definition, row.description or {}),
+        messages=render(version.definition, row.description or {}, name=name, template=template),
         answer=row.truth if reveal else None,
     )

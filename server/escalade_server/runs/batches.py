@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from escalade.types import Batch, BatchRequest, Deadline, Group
+from escalade.types import Batch, BatchRequest, Deadline, Group, Template
 from escalade_server.curriculum.types import PolicyError
 from escalade_server.errors import (
     BatchConflict,
@@ -348,7 +348,10 @@ async def _present(session: AsyncSession, draft: Draft) -> Batch:
 def _present_group(draft: Draft, group: tables.BatchGroup, row: tables.Instance) -> Group:
     member = draft.members[group.environment]
     version = draft.versions[member.version_id]
-    shown = present(row, member.slug, version, reveal=draft.run.settings["reveal_answers"])
+    settings = draft.run.settings
+    # Runs made before there were templates have none in their settings.
+    template: Template = settings.get("template", "full")
+    shown = present(row, member.slug, version, template=template, reveal=settings["reveal_answers"])
     assert group.deadline is not None, "a ready batch has deadlines"
     return Group(
         group=name_of(group),

@@ -17,6 +17,8 @@ from escalade_server.storage import tables
 from escalade_server.storage.clock import new_id, now
 from escalade_server.storage.sessions import AsyncSession
 
+SHOWN = ("curriculum", "groups", "rollouts", "seed", "success_threshold", "mode", "template", "reveal_answers")
+
 
 async def create(session: AsyncSession, *, owner: str, request: RunRequest, admin: bool) -> Run:
     """Start a run: pin its pool and write its first event.
@@ -175,7 +177,9 @@ def present(run: tables.Run, pool_size: int) -> Run:
     """A run's row as it is shown."""
     shown: dict[str, Any] = {
         name: run.settings[name]
-        for name in ("curriculum", "groups", "rollouts", "seed", "success_threshold", "mode", "reveal_answers")
+        for name in SHOWN
+        # Runs made before there were templates have none in their settings.
+        if name in run.settings
     }
     return Run(
         run=run.id,

@@ -51,7 +51,10 @@ async def test_a_name_that_would_change_the_path_is_refused_before_it_is_sent(ca
 async def test_instances_are_asked_for_by_level_or_parameters(call, api):
     by_level = await call("instances", "knapsack", level=2, count=3, seed=17)
     assert [instance.instance for instance in by_level.instances] == [f"ins_knapsack_2_17_{i}" for i in range(3)]
-    assert api.requests[-1].body == {"level": 2, "count": 3, "seed": 17, "split": "train", "mode": "answer"}
+    assert api.requests[-1].body == {
+        "level": 2, "count": 3, "seed": 17, "split": "train", "mode": "answer", "template": "full",
+        "reveal_answers": False,
+    }  # fmt: skip
     await call("instances", "knapsack", parameters={"n": 9}, version=VERSION, split="evaluation", mode="program")
     assert api.requests[-1].body["parameters"] == {"n": 9}
     assert api.requests[-1].body["split"] == "evaluation"
