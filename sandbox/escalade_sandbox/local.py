@@ -204,6 +204,8 @@ def check_job(job: Job, language: Language) -> None:
     program = job.program
     if program.function is not None and language.kind != "python":
         raise InvalidJob(f"program.function: {language.name} has no function mode; leave it out, or use python")
+    if program.function is not None and job.stop_on_failure:
+        raise InvalidJob("stop_on_failure: function mode makes all its calls; leave it out, or send fewer inputs")
     if not 0 <= program.hash_seed < 1 << 32:
         raise InvalidJob(f"program.hash_seed: {program.hash_seed} is not between 0 and 4294967295")
     if len(job.inputs) > MOST_INPUTS:

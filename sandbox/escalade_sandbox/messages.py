@@ -102,6 +102,7 @@ class JobBody(_Request):
     domain: str = Field(default="", max_length=200)
     owner: str = Field(default="", max_length=200)
     collect: tuple[str, ...] = ()
+    stop_on_failure: bool = False
 
     def to_job(self) -> Job:
         """Return the job."""
@@ -118,6 +119,7 @@ class JobBody(_Request):
             domain=self.domain,
             owner=self.owner,
             collect=self.collect,
+            stop_on_failure=self.stop_on_failure,
             **limits,
         )
 
@@ -139,6 +141,7 @@ def job_json(job: Job) -> dict[str, Any]:
         ],
         "limits": _limits_json(job.limits), "compile_limits": _limits_json(job.compile_limits),
         "trust": job.trust.value, "domain": job.domain, "owner": job.owner, "collect": list(job.collect),
+        "stop_on_failure": job.stop_on_failure,
     }  # fmt: skip
 
 

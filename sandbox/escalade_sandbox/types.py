@@ -29,6 +29,8 @@ class Status(StrEnum):
     """The compiler ran out of time, memory or output."""
     INVALID_OUTPUT = "invalid_output"
     """Exit 0, but standard output is not UTF-8."""
+    SKIPPED = "skipped"
+    """Not run: an earlier input failed, and the job was to stop there."""
 
 
 class Trust(StrEnum):
@@ -101,6 +103,8 @@ class Job:
     """Whom the queue is fair to: a run's id."""
     collect: tuple[str, ...] = ()
     """Names of files in the working folder to bring back after each run."""
+    stop_on_failure: bool = False
+    """After the first result other than `ok`, the inputs that follow are not run: they are `skipped`."""
 
 
 @dataclass(frozen=True, slots=True)

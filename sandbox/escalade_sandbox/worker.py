@@ -177,7 +177,7 @@ def _run_frames(language: Language, job: Job, binary: bytes | None) -> Iterator[
         {
             "op": "run", "kind": kind, "entry": language.source_name, "function": program.function,
             "hash_seed": program.hash_seed, "count": len(job.inputs), "limits": asdict(job.limits),
-            "collect": list(job.collect), "names": list(files),
+            "collect": list(job.collect), "stop": job.stop_on_failure, "names": list(files),
             "sizes": [*(len(data) for data in files.values()), len(binary or b"")],
         },
         [*files.values(), binary or b""],

@@ -240,15 +240,25 @@ class Agent:
             else:
                 program = runner.ScriptRun(self.host, self._zygote(message), self._entry(message))
             self._prepare(files)
-            for _ in range(message["count"]):
+            for done in range(message["count"]):
                 given = self._read_input()
                 self._box.add_inputs(given.files)
                 ended = program.run(given.stdin, given.arguments, limits, set())
                 self._answer(ended, message["collect"], limits)
                 self._sweep()
+                if message["stop"] and ended.status != "ok":
+                    self._skip(message["count"] - done - 1, limits)
+                    break
         finally:
             for fd in owned:
                 os.close(fd)
+
+    def _skip(self, count: int, limits: RunLimits) -> None:
+        """Read inputs and answer that they were not run."""
+        skipped = runner.Ended("skipped", bytearray(), bytearray(), True, True, None, None, 0.0, 0.0, 0)
+        for _ in range(count):
+            self._read_input()
+            self._answer(skipped, [], limits)
 
     def _zygote(self, message: Message) -> Zygote:
         hash_seed = int(message["hash_seed"])

@@ -147,6 +147,20 @@ async def test_time_runs_out_for_one_input_and_the_next_still_runs(sandbox):
     assert result.results[2].stdout == b"2"
 
 
+@pytest.mark.parametrize("language", ["python", "cpp"])
+async def test_a_job_may_stop_at_its_first_failure(sandbox, language):
+    python = "n = int(input())\nif n == 2: raise SystemExit(9)\nprint(n)"
+    cpp = "#include <iostream>\nint main() { int n; std::cin >> n; if (n == 2) return 9; std::cout << n << '\\n'; }"
+    program = Program(language, python if language == "python" else cpp)
+    inputs = [Input(str(n).encode()) for n in (0, 1, 2, 3, 4)]
+    stopped = (await sandbox.run(Job(program, inputs, stop_on_failure=True))).results
+    expected = [Status.OK, Status.OK, Status.NONZERO_EXIT, Status.SKIPPED, Status.SKIPPED]
+    assert [one.status for one in stopped] == expected
+    assert [one.stdout for one in stopped] == [b"0\n", b"1\n", b"", b"", b""]
+    to_the_end = (await sandbox.run(Job(program, inputs))).results
+    assert [one.status for one in to_the_end][2:] == [Status.NONZERO_EXIT, Status.OK, Status.OK]
+
+
 async def test_memory_runs_out(sandbox):
     source = "data = []\nwhile True: data.append('x' * (1 << 20))"
     assert (await run_python(sandbox, source, limits=SHORT)).status is Status.MEMORY_LIMIT
@@ -295,8 +309,9 @@ async def test_a_job_without_inputs_has_no_results(sandbox):
         (Job(Program("python", ""), [Input()], limits=Limits(cpu_s=0)), "limits.cpu_s"),
         (Job(Program("cpp", "", function="f"), [Input()]), "program.function"),
         (Job(Program("python", ""), [Input(arguments=("a\0b",))]), "arguments"),
+        (Job(Program("python", "", function="f"), [Input()], stop_on_failure=True), "stop_on_failure"),
     ],
-    ids=["path", "source", "input", "collect", "limit", "function", "nul"],
+    ids=["path", "source", "input", "collect", "limit", "function", "nul", "stop"],
 )
 async def test_a_malformed_job_is_refused_by_name(sandbox, job, words):
     with pytest.raises(InvalidJob) as caught:

@@ -30,6 +30,7 @@ JOBS = st.builds(
     domain=TEXT,
     owner=TEXT,
     collect=st.lists(TEXT, max_size=2).map(tuple),
+    stop_on_failure=st.booleans(),
 )
 RESULTS = st.builds(
     Result,
