@@ -100,7 +100,7 @@ async def truths(url: str, identities: Sequence[str]) -> dict[str, str]:
     database = Database(url)
     try:
         async with database.read() as session:
-            found = await instances.get_many(session, sorted(set(identities)))
+            found = await instances.shown(session, sorted(set(identities)))
         return {identity: row.truth or "" for identity, row in found.items()}
     finally:
         await database.close()

@@ -72,7 +72,7 @@ async def test_built_in_answers_that_are_not_unique_are_served_and_judged(
         served = (await api.post(f"/v1/environments/{name}/instances", json={"level": 2, "count": 2})).json()
         identities = [instance["instance"] for instance in served["instances"]]
         async with services.database.read() as session:
-            rows = await instances.get_many(session, identities)
+            rows = await instances.shown(session, identities)
         items = [
             {"instance": identity, "completion": f"so \\boxed{{{(rows[identity].truth or '').strip()}}}"}
             for identity in identities

@@ -97,8 +97,8 @@ class Buffer:
         """Draws to keep in store of each level that a batch served, and of its neighbours."""
         return max(1, self._size // 2)
 
-    async def draw(self, source: Source, ordinals: Sequence[int]) -> list[str]:
-        """Identities of the instances that these draws are, made first where need be.
+    async def draw(self, source: Source, ordinals: Sequence[int]) -> list[instances.Shown]:
+        """The instances that these draws are, made first where need be.
 
         Raises:
             LevelUnavailable: `HOPELESS` seeds in a row gave nothing.

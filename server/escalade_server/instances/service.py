@@ -10,7 +10,7 @@ from escalade_server.instances.buffer import Buffer, Source
 from escalade_server.instances.rendering import render
 from escalade_server.instances.versions import Version, Versions
 from escalade_server.problems.definition import Definition
-from escalade_server.storage import environments, tables
+from escalade_server.storage import environments
 from escalade_server.storage import instances as queries
 from escalade_server.storage.sessions import Database
 
@@ -44,13 +44,10 @@ async def serve(
     version = versions.parse(row)
     level, parameters = locate(version.definition, request.level, request.parameters)
     source = Source(version, level, parameters, request.split, request.seed)
-    identities = await buffer.draw(source, range(request.count))
-    async with database.read() as session:
-        found = await queries.get_many(session, identities)
+    drawn = await buffer.draw(source, range(request.count))
     return InstanceList(
         instances=[
-            present(found[identity], name, version, template=request.template, reveal=request.reveal_answers)
-            for identity in identities
+            present(row, name, version, template=request.template, reveal=request.reveal_answers) for row in drawn
         ]
     )
 
@@ -84,7 +81,7 @@ def locate(
 
 
 def present(
-    row: tables.Instance, name: str, version: Version, *, template: Template = "full", reveal: bool = False
+    row: queries.Shown, name: str, version: Version, *, template: Template = "full", reveal: bool = False
 ) -> Instance:
     """An instance as it is served; with its ground truth only where an admin asked for it."""
     return Instance(

@@ -107,7 +107,7 @@ def _content_hash(report: AttemptReport) -> str:
     return hashlib.sha256(answer.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _require_same(item: Filed, stored: tables.Attempt | None, earlier: Filed | None) -> None:
+def _require_same(item: Filed, stored: attempts.Stored | None, earlier: Filed | None) -> None:
     known = stored.content_hash if stored is not None else earlier.content_hash if earlier is not None else None
     if known is not None and known != item.content_hash:
         raise AttemptConflict(
@@ -136,7 +136,7 @@ async def _questions(
 
 async def _store(
     writer: Writer, filed: Sequence[Filed], new: Mapping[Key, Filed], judged: Mapping[Key, Judgement]
-) -> tuple[dict[Key, tables.Attempt], list[str]]:
+) -> tuple[dict[Key, attempts.Stored], list[str]]:
     """Record what is new, and close groups; the attempts as they are stored now, and the groups closed by this."""
     await close_overdue(writer)
     cursors = {item.group.cursor for item in filed}
@@ -155,7 +155,7 @@ async def _store(
     ]
     if await attempts.record(writer.session, rows) == len({item.key for item in filed}):
         # All went in, as nearly always: what is stored is what was sent, and need not be read back.
-        stored = {(row["group_id"], row["rollout"]): tables.Attempt(**row) for row in rows}
+        stored = {(row["group_id"], row["rollout"]): attempts.Stored.of(row) for row in rows}
     else:
         stored = await _reconcile(writer, ids, new, judged)
     closed = await close_complete(writer, [by_id[group_id] for group_id in ids])
@@ -164,7 +164,7 @@ async def _store(
 
 async def _reconcile(
     writer: Writer, ids: Sequence[int], new: Mapping[Key, Filed], judged: Mapping[Key, Judgement]
-) -> dict[Key, tables.Attempt]:
+) -> dict[Key, attempts.Stored]:
     """Hold new reports against those that were stored before them, and replace errors; what is stored now."""
     stored = await attempts.of_groups(writer.session, ids)
     for key, item in new.items():
@@ -173,7 +173,7 @@ async def _reconcile(
             values = {name: value for name, value in _row(item, judged[key], late=False, writer=writer).items()}
             for fixed in ("group_id", "rollout", "content_hash", "late"):
                 values.pop(fixed)
-            await attempts.replace_error(writer.session, stored[key].id, values)
+            await attempts.replace_error(writer.session, key, values)
     return await attempts.of_groups(writer.session, ids)
 
 
@@ -197,7 +197,7 @@ def _row(item: Filed, judgement: Judgement, *, late: bool, writer: Writer) -> di
     }
 
 
-def _present(item: Filed, row: tables.Attempt, *, repeat: bool) -> AttemptOutcome:
+def _present(item: Filed, row: attempts.Stored, *, repeat: bool) -> AttemptOutcome:
     return AttemptOutcome.model_validate(
         {
             "group": item.report.group,

@@ -25,7 +25,7 @@ from escalade_server.errors import (
     RunNotFound,
 )
 from escalade_server.instances.buffer import Buffer, Source
-from escalade_server.instances.service import present
+from escalade_server.instances.rendering import render
 from escalade_server.instances.versions import Version, Versions
 from escalade_server.runs import pool
 from escalade_server.runs.closing import close_now, close_overdue, name_of
@@ -34,7 +34,7 @@ from escalade_server.runs.pool import Member
 from escalade_server.runs.state import TICK_EVERY, advanced, plan_batch, plan_replacement
 from escalade_server.storage import instances, runs, tables
 from escalade_server.storage.clock import now
-from escalade_server.storage.sessions import AsyncSession
+from escalade_server.storage.sessions import AsyncSession, Database
 
 REPLACEMENTS = 64
 """Rounds of replacing groups that cannot be made before giving up on the batch."""
@@ -55,9 +55,11 @@ class Draft:
 
     run: tables.Run
     batch: tables.Batch
-    groups: Sequence[tables.BatchGroup]
+    groups: Sequence[runs.Issued]
     members: Mapping[int, Member]
     versions: Mapping[str, Version]
+    shown: Mapping[str, instances.Shown]
+    """Instances that were read with it; the others are read when the batch is shown."""
 
     def source(self, environment: int, level: int) -> Source:
         """Where a group's instance is drawn from."""
@@ -76,7 +78,7 @@ async def issue(desk: Desk, *, run: tables.Run, cursor: int, request: BatchReque
     rollouts = request.rollouts or run.settings["rollouts"]
     database = desk.journal.database
     draft: Draft | None = None
-    if refill or (run.last_cursor is not None and cursor <= run.last_cursor):
+    if refill or not _is_new(run, cursor):
         async with database.read() as session:
             draft = await _read(session, desk, run.id, cursor, refill)
             if draft is None and refill:
@@ -96,8 +98,7 @@ async def issue(desk: Desk, *, run: tables.Run, cursor: int, request: BatchReque
     else:
         raise PoolExhausted(f"Cursor {cursor}: no instances could be made in {REPLACEMENTS} rounds of replacements.")
     _draw_ahead(desk, draft)
-    async with database.read() as session:
-        return await _present(session, draft)
+    return await _present(database, draft)
 
 
 async def require_batch(session: AsyncSession, run: tables.Run, cursor: int) -> tables.Batch:
@@ -152,9 +153,10 @@ async def _plan(writer: Writer, desk: Desk, cursor: int, refill: int, groups: in
     """Decide and log what the batch holds, unless that is done; with its instances, if they lie ready."""
     run = writer.run
     line = await runs.lineage(writer.session, run)
-    issued = await runs.get_batch(writer.session, run.id, line, cursor, refill)
-    if issued is not None:
-        return await _draft(writer.session, desk, run, issued, await runs.get_groups(writer.session, issued))
+    if refill or not _is_new(run, cursor):
+        issued = await runs.get_batch(writer.session, run.id, line, cursor, refill)
+        if issued is not None:
+            return await _draft(writer.session, desk, run, issued)
     await close_overdue(writer)
     await pool.refresh(writer)
     try:
@@ -208,7 +210,7 @@ async def _plan(writer: Writer, desk: Desk, cursor: int, refill: int, groups: in
             "level": group.level,
             "ordinal": group.ordinal,
             "rollouts": rollouts,
-            "instance_id": drawn[wanted[offset]] if ready else None,
+            "instance_id": drawn[wanted[offset]].id if ready else None,
             "deadline": deadline,
         }
         for offset, group in enumerate(planned)
@@ -217,8 +219,15 @@ async def _plan(writer: Writer, desk: Desk, cursor: int, refill: int, groups: in
     last = cursor if run.last_cursor is None else max(run.last_cursor, cursor)
     writer.changes |= {"batches": run.batches + 1, "last_cursor": last}
     if ready:
-        return Draft(run, batch, [tables.BatchGroup(**row) for row in rows], members, versions)
-    return Draft(run, batch, await runs.get_groups(writer.session, batch), members, versions)
+        # Just what was stored, but for the groups' row numbers, which nobody asks of a batch that is ready.
+        served = [runs.Issued.of({"id": 0} | row) for row in rows]
+        return Draft(run, batch, served, members, versions, {row.id: row for row in drawn.values()})
+    return await _draft(writer.session, desk, run, batch)
+
+
+def _is_new(run: tables.Run, cursor: int) -> bool:
+    """Whether a cursor is beyond every one that was issued, so that there is no batch to look for."""
+    return run.last_cursor is None or cursor > run.last_cursor
 
 
 async def _read(session: AsyncSession, desk: Desk, run_id: str, cursor: int, refill: int) -> Draft | None:
@@ -228,15 +237,14 @@ async def _read(session: AsyncSession, desk: Desk, run_id: str, cursor: int, ref
     batch = await runs.get_batch(session, run_id, await runs.lineage(session, run), cursor, refill)
     if batch is None:
         return None
-    return await _draft(session, desk, run, batch, await runs.get_groups(session, batch))
+    return await _draft(session, desk, run, batch)
 
 
-async def _draft(
-    session: AsyncSession, desk: Desk, run: tables.Run, batch: tables.Batch, groups: Sequence[tables.BatchGroup]
-) -> Draft:
+async def _draft(session: AsyncSession, desk: Desk, run: tables.Run, batch: tables.Batch) -> Draft:
+    groups = await runs.get_groups(session, batch)
     members = await _members(session, run.id, {group.environment for group in groups})
     versions = await desk.versions.get(session, {member.version_id for member in members.values()})
-    return Draft(run, batch, groups, members, versions)
+    return Draft(run, batch, groups, members, versions, {})
 
 
 async def _members(session: AsyncSession, run_id: str, positions: Collection[int]) -> dict[int, Member]:
@@ -253,12 +261,12 @@ def _source(
 
 async def _materialise(desk: Desk, draft: Draft) -> Draft:
     """Make the missing instances and file them; replace the groups whose environment gives none."""
-    missing: dict[tuple[int, int], list[tables.BatchGroup]] = {}
+    missing: dict[tuple[int, int], list[runs.Issued]] = {}
     for group in draft.groups:
         if group.instance_id is None:
             missing.setdefault((group.environment, group.level), []).append(group)
 
-    async def draw(key: tuple[int, int]) -> list[str] | LevelUnavailable:
+    async def draw(key: tuple[int, int]) -> list[instances.Shown] | LevelUnavailable:
         try:
             return await desk.buffer.draw(draft.source(*key), [group.ordinal for group in missing[key]])
         except LevelUnavailable as none:
@@ -271,7 +279,7 @@ async def _materialise(desk: Desk, draft: Draft) -> Draft:
         if isinstance(result, LevelUnavailable):
             barren[key[0]] = result
         else:
-            chosen.update({group.id: identity for group, identity in zip(missing[key], result, strict=True)})
+            chosen.update({group.id: row.id for group, row in zip(missing[key], result, strict=True)})
     database = desk.journal.database
     if barren:
         async with desk.journal.writing(draft.run.id) as writer:
@@ -318,8 +326,9 @@ async def _replace(writer: Writer, draft: Draft, barren: Mapping[int, LevelUnava
     }
     await writer.record("replaced", payload, advanced(after))
     for group, plan in zip(lost, planned, strict=True):
-        group.environment, group.level, group.ordinal = plan.environment, plan.level, plan.ordinal
-    await writer.session.flush()
+        await runs.reassign(
+            writer.session, group.id, environment=plan.environment, level=plan.level, ordinal=plan.ordinal
+        )
 
 
 def _draw_ahead(desk: Desk, draft: Draft) -> None:
@@ -335,9 +344,12 @@ def _draw_ahead(desk: Desk, draft: Draft) -> None:
         desk.buffer.ahead(draft.source(*key), count)
 
 
-async def _present(session: AsyncSession, draft: Draft) -> Batch:
-    identities = [group.instance_id for group in draft.groups if group.instance_id is not None]
-    found = await instances.get_many(session, identities)
+async def _present(database: Database, draft: Draft) -> Batch:
+    """A batch that is ready, as it is served."""
+    found = draft.shown
+    if not found:
+        async with database.read() as session:
+            found = await instances.shown(session, [group.instance_id or "" for group in draft.groups])
     return Batch(
         run=draft.run.id,
         cursor=draft.batch.cursor,
@@ -345,23 +357,22 @@ async def _present(session: AsyncSession, draft: Draft) -> Batch:
     )
 
 
-def _present_group(draft: Draft, group: tables.BatchGroup, row: tables.Instance) -> Group:
+def _present_group(draft: Draft, group: runs.Issued, row: instances.Shown) -> Group:
     member = draft.members[group.environment]
     version = draft.versions[member.version_id]
     settings = draft.run.settings
     # Runs made before there were templates have none in their settings.
     template: Template = settings.get("template", "full")
-    shown = present(row, member.slug, version, template=template, reveal=settings["reveal_answers"])
     assert group.deadline is not None, "a ready batch has deadlines"
     return Group(
         group=name_of(group),
-        instance=shown.instance,
-        environment=shown.environment,
-        version=shown.version,
+        instance=row.id,
+        environment=member.slug,
+        version=version.hash,
         level=group.level,
-        answer_type=shown.answer_type,
-        messages=shown.messages,
+        answer_type=version.definition.answer.type,
+        messages=render(version.definition, row.description or {}, name=member.slug, template=template),
         rollouts=group.rollouts,
         deadline=group.deadline,
-        answer=shown.answer,
+        answer=row.truth if settings["reveal_answers"] else None,
     )

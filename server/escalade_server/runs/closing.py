@@ -11,6 +11,7 @@ from typing import Any
 
 from escalade_server.runs.journal import Writer
 from escalade_server.storage import runs
+from escalade_server.storage.runs import Issued
 from escalade_server.storage.tables import BatchGroup
 
 
@@ -70,6 +71,6 @@ async def _close(
     return [payload["group"] for _, payload in new]
 
 
-def name_of(group: BatchGroup) -> str:
+def name_of(group: BatchGroup | Issued) -> str:
     """A group's name within its run."""
     return f"{group.cursor}.{group.position}"

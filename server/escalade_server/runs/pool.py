@@ -104,7 +104,4 @@ async def retire(writer: Writer, position: int, slug: str, reason: str) -> None:
 
 async def members(session: AsyncSession, run_id: str, positions: Iterable[int] | None = None) -> Sequence[Member]:
     """A run's pool in order, or those of it at some positions."""
-    return [
-        Member(row.position, slug, row.version_id, digest, row.top_level, row.retired)
-        for row, slug, digest in await runs.pool(session, run_id, positions)
-    ]
+    return [Member(*row) for row in await runs.pool(session, run_id, positions)]

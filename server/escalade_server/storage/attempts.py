@@ -3,22 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from escalade_server.storage.statements import chunks, insert_new
+from escalade_server.storage.statements import among, insert_new
 from escalade_server.storage.tables import Attempt
 
 
-async def of_groups(session: AsyncSession, group_ids: Sequence[int]) -> dict[tuple[int, int], Attempt]:
+class Stored(NamedTuple):
+    """What is shown and compared of an attempt; columns, since objects of the mapped class cost ten times as much."""
+
+    group_id: int
+    rollout: int
+    content_hash: str
+    outcome: str
+    score: float | None
+    accuracy: int | None
+    verdict: str | None
+    extracted: str | None
+    format: str | None
+    detail: str | None
+    late: bool
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Stored:
+        """What of a row that was just inserted."""
+        return cls(*(row[name] for name in cls._fields))
+
+
+async def of_groups(session: AsyncSession, group_ids: Sequence[int]) -> dict[tuple[int, int], Stored]:
     """Attempts of some groups, by (group, rollout)."""
-    found: dict[tuple[int, int], Attempt] = {}
-    for part in chunks(group_ids):
-        query = select(Attempt).where(Attempt.group_id.in_(part)).execution_options(populate_existing=True)
-        found.update({(row.group_id, row.rollout): row for row in await session.scalars(query)})
-    return found
+    columns = [Attempt.__table__.c[name] for name in Stored._fields]
+    rows = await session.execute(select(*columns).where(among(session, Attempt.group_id, group_ids)))
+    return {(row.group_id, row.rollout): Stored(*row) for row in rows}
 
 
 async def record(session: AsyncSession, rows: Iterable[Mapping[str, Any]]) -> int:
@@ -26,11 +45,12 @@ async def record(session: AsyncSession, rows: Iterable[Mapping[str, Any]]) -> in
     return await insert_new(session, Attempt, rows)
 
 
-async def replace_error(session: AsyncSession, attempt_id: int, values: Mapping[str, Any]) -> bool:
-    """Give an attempt that ended as `error` its outcome; False if it has another by now."""
+async def replace_error(session: AsyncSession, key: tuple[int, int], values: Mapping[str, Any]) -> bool:
+    """Give the attempt of a (group, rollout) that ended as `error` its outcome; False if it has another by now."""
+    group_id, rollout = key
     done = await session.scalar(
         update(Attempt)
-        .where(Attempt.id == attempt_id, Attempt.outcome == "error")
+        .where(Attempt.group_id == group_id, Attempt.rollout == rollout, Attempt.outcome == "error")
         .values(**values)
         .returning(Attempt.id)
         .execution_options(synchronize_session=False)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from escalade_server.storage.statements import chunks
+from escalade_server.storage.statements import among
 from escalade_server.storage.tables import Environment, EnvironmentVersion
 
 
@@ -19,28 +19,19 @@ async def by_slug(session: AsyncSession, slug: str) -> Environment | None:
 
 async def by_slugs(session: AsyncSession, slugs: Sequence[str]) -> dict[str, Environment]:
     """Environments by slug."""
-    found: dict[str, Environment] = {}
-    for part in chunks(slugs):
-        rows = await session.scalars(select(Environment).where(Environment.slug.in_(part)))
-        found.update({row.slug: row for row in rows})
-    return found
+    rows = await session.scalars(select(Environment).where(among(session, Environment.slug, slugs)))
+    return {row.slug: row for row in rows}
 
 
 async def by_source(session: AsyncSession, source: str, names: Sequence[str]) -> dict[str, Environment]:
     """Environments of a source, by their names there."""
-    found: dict[str, Environment] = {}
-    for part in chunks(names):
-        query = select(Environment).where(Environment.source == source, Environment.source_name.in_(part))
-        found.update({row.source_name: row for row in await session.scalars(query)})
-    return found
+    query = select(Environment).where(Environment.source == source, among(session, Environment.source_name, names))
+    return {row.source_name: row for row in await session.scalars(query)}
 
 
 async def slugs_taken(session: AsyncSession, slugs: Sequence[str]) -> set[str]:
     """Which of these slugs are in use."""
-    taken: set[str] = set()
-    for part in chunks(slugs):
-        taken.update(await session.scalars(select(Environment.slug).where(Environment.slug.in_(part))))
-    return taken
+    return set(await session.scalars(select(Environment.slug).where(among(session, Environment.slug, slugs))))
 
 
 async def search(
@@ -56,7 +47,7 @@ async def search(
     """Environments that pass every filter given, in the order of their slugs."""
     query = select(Environment).order_by(Environment.slug)
     if slugs is not None:
-        query = query.where(Environment.slug.in_(slugs))
+        query = query.where(among(session, Environment.slug, slugs))
     if statuses is not None:
         query = query.where(Environment.status.in_(statuses))
     if answer_types is not None:
@@ -88,11 +79,8 @@ async def version_by_hash(session: AsyncSession, environment_id: str, digest: st
 
 async def get_versions(session: AsyncSession, ids: Sequence[str]) -> dict[str, EnvironmentVersion]:
     """Versions by identity."""
-    found: dict[str, EnvironmentVersion] = {}
-    for part in chunks(ids):
-        query = select(EnvironmentVersion).where(EnvironmentVersion.id.in_(part))
-        found.update({row.id: row for row in await session.scalars(query)})
-    return found
+    query = select(EnvironmentVersion).where(among(session, EnvironmentVersion.id, ids))
+    return {row.id: row for row in await session.scalars(query)}
 
 
 async def next_number(session: AsyncSession, environment_id: str) -> int:

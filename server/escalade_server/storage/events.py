@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from escalade_server.storage.statements import insert_new
@@ -34,8 +34,8 @@ async def append(
         }
         for offset, (kind, payload) in enumerate(events)
     ]
-    if rows:
-        await session.execute(insert(Event), rows)
+    if await insert_new(session, Event, rows) != len(rows):
+        raise RuntimeError(f"run {run_id} has an event {first} already, though nobody else may write to it")
 
 
 async def since(session: AsyncSession, run_id: str, sequence: int, limit: int | None = None) -> list[Event]:

@@ -3,41 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Row, select, tuple_, update
+from sqlalchemy import Row, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from escalade_server.storage.statements import chunks, insert_new
+from escalade_server.storage.statements import among, insert_new, pairs_among
 from escalade_server.storage.tables import Draw, Instance, Stream
 
 
-async def get_many(session: AsyncSession, ids: Sequence[str]) -> dict[str, Instance]:
-    """Instances by identity."""
-    found: dict[str, Instance] = {}
-    for part in chunks(ids):
-        found.update({row.id: row for row in await session.scalars(select(Instance).where(Instance.id.in_(part)))})
-    return found
+class Shown(NamedTuple):
+    """What of an instance is shown; columns, since objects of the mapped class cost ten times as much to make."""
+
+    id: str
+    level: int | None
+    parameters: dict[str, Any]
+    description: dict[str, Any] | None
+    truth: str | None
+
+
+_SHOWN = (Instance.id, Instance.level, Instance.parameters, Instance.description, Instance.truth)
+
+
+async def shown(session: AsyncSession, ids: Sequence[str]) -> dict[str, Shown]:
+    """What is shown of instances, by identity."""
+    rows = await session.execute(select(*_SHOWN).where(among(session, Instance.id, ids)))
+    return {row.id: Shown(*row) for row in rows}
 
 
 async def truths(session: AsyncSession, ids: Sequence[str]) -> dict[str, Row[str, str, str | None, str | None]]:
     """(identity, version, input, ground truth) of instances: what judging needs, without parsing descriptions."""
-    found: dict[str, Row[str, str, str | None, str | None]] = {}
-    for part in chunks(ids):
-        query = select(Instance.id, Instance.version_id, Instance.input, Instance.truth).where(Instance.id.in_(part))
-        found.update({row.id: row for row in await session.execute(query)})
-    return found
+    columns = (Instance.id, Instance.version_id, Instance.input, Instance.truth)
+    rows = await session.execute(select(*columns).where(among(session, Instance.id, ids)))
+    return {row.id: row for row in rows}
 
 
-async def drawn(session: AsyncSession, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
-    """Instance identities of those (stream, ordinal) pairs that have been drawn."""
-    found: dict[tuple[str, int], str] = {}
-    for part in chunks(list(wanted)):
-        query = select(Draw.stream_id, Draw.ordinal, Draw.instance_id).where(
-            tuple_(Draw.stream_id, Draw.ordinal).in_(part)
-        )
-        found.update({(stream, ordinal): instance for stream, ordinal, instance in await session.execute(query)})
-    return found
+async def drawn(session: AsyncSession, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Shown]:
+    """The instances of those (stream, ordinal) pairs that have been drawn."""
+    query = (
+        select(Draw.stream_id, Draw.ordinal, *_SHOWN)
+        .join(Instance, Instance.id == Draw.instance_id)
+        .where(pairs_among(session, (Draw.stream_id, Draw.ordinal), wanted))
+    )
+    return {(stream, ordinal): Shown(*row) for stream, ordinal, *row in await session.execute(query)}
 
 
 async def get_stream(session: AsyncSession, stream_id: str) -> Stream | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, case, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from escalade_server.storage.statements import chunks, insert_new
+from escalade_server.storage.statements import among, insert_new, update_each
 from escalade_server.storage.tables import (
     Attempt,
     Batch,
@@ -58,21 +58,25 @@ async def set_values(session: AsyncSession, run_id: str, values: Mapping[str, An
 
 async def pool(
     session: AsyncSession, run_id: str, positions: Iterable[int] | None = None
-) -> Sequence[Row[RunEnvironment, str, str]]:
-    """A run's pool in order, or those of it at some positions: rows of (member, slug, version hash)."""
+) -> Sequence[Row[int, str, str, str, int, str | None]]:
+    """A run's pool in order, or what of it is at some positions: position, slug, version, hash, top level, retired."""
     query = (
-        select(RunEnvironment, Environment.slug, EnvironmentVersion.hash)
+        select(
+            RunEnvironment.position,
+            Environment.slug,
+            RunEnvironment.version_id,
+            EnvironmentVersion.hash,
+            RunEnvironment.top_level,
+            RunEnvironment.retired,
+        )
         .join(Environment, Environment.id == RunEnvironment.environment_id)
         .join(EnvironmentVersion, EnvironmentVersion.id == RunEnvironment.version_id)
         .where(RunEnvironment.run_id == run_id)
         .order_by(RunEnvironment.position)
     )
-    if positions is None:
-        return (await session.execute(query)).all()
-    found: list[Row[RunEnvironment, str, str]] = []
-    for part in chunks(sorted(set(positions))):
-        found += (await session.execute(query.where(RunEnvironment.position.in_(part)))).all()
-    return found
+    if positions is not None:
+        query = query.where(among(session, RunEnvironment.position, sorted(set(positions))))
+    return (await session.execute(query)).all()
 
 
 async def pool_size(session: AsyncSession, run_ids: Sequence[str]) -> dict[str, int]:
@@ -167,10 +171,30 @@ async def get_batch(session: AsyncSession, run_id: str, line: Lineage, cursor: i
     return found
 
 
-async def get_groups(session: AsyncSession, batch: Batch) -> list[BatchGroup]:
+class Issued(NamedTuple):
+    """A group as its batch serves it; columns, since objects of the mapped class cost ten times as much to make."""
+
+    id: int
+    """From 1; 0 where it was not read back after it was stored."""
+    cursor: int
+    position: int
+    environment: int
+    level: int
+    ordinal: int
+    instance_id: str | None
+    rollouts: int
+    deadline: datetime | None
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Issued:
+        """What of a row that was just inserted."""
+        return cls(*(row[name] for name in cls._fields))
+
+
+async def get_groups(session: AsyncSession, batch: Batch) -> list[Issued]:
     """A batch's groups in order."""
     query = (
-        select(BatchGroup)
+        select(*(BatchGroup.__table__.c[name] for name in Issued._fields))
         .where(
             BatchGroup.run_id == batch.run_id,
             BatchGroup.generation == batch.generation,
@@ -178,9 +202,18 @@ async def get_groups(session: AsyncSession, batch: Batch) -> list[BatchGroup]:
             BatchGroup.refill == batch.refill,
         )
         .order_by(BatchGroup.position)
-        .execution_options(populate_existing=True)
     )
-    return list(await session.scalars(query))
+    return [Issued(*row) for row in await session.execute(query)]
+
+
+async def reassign(session: AsyncSession, group_id: int, *, environment: int, level: int, ordinal: int) -> None:
+    """Give a group that has no instance another draw."""
+    await session.execute(
+        update(BatchGroup)
+        .where(BatchGroup.id == group_id, BatchGroup.instance_id.is_(None))
+        .values(environment=environment, level=level, ordinal=ordinal)
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def groups_at(
@@ -203,14 +236,8 @@ async def add_groups(session: AsyncSession, rows: Iterable[Mapping[str, Any]]) -
 
 async def set_instances(session: AsyncSession, chosen: Mapping[int, str]) -> None:
     """Give groups their instances, where they have none yet."""
-    for part in chunks(sorted(chosen)):
-        instance = case({group: chosen[group] for group in part}, value=BatchGroup.id)
-        await session.execute(
-            update(BatchGroup)
-            .where(BatchGroup.id.in_(part), BatchGroup.instance_id.is_(None))
-            .values(instance_id=instance)
-            .execution_options(synchronize_session=False)
-        )
+    rows = [{"id": group, "instance_id": instance} for group, instance in sorted(chosen.items())]
+    await update_each(session, BatchGroup, rows, key="id", unless_set="instance_id")
 
 
 async def make_ready(session: AsyncSession, batch: Batch, deadline: datetime) -> bool:
@@ -257,42 +284,29 @@ async def overdue(session: AsyncSession, run_id: str, generation: int, at: datet
 
 async def still_open(session: AsyncSession, group_ids: Sequence[int]) -> set[int]:
     """Which of these groups are open."""
-    found: set[int] = set()
-    for part in chunks(group_ids):
-        found.update(
-            await session.scalars(select(BatchGroup.id).where(BatchGroup.id.in_(part), BatchGroup.closed_at.is_(None)))
-        )
-    return found
+    query = select(BatchGroup.id).where(among(session, BatchGroup.id, group_ids), BatchGroup.closed_at.is_(None))
+    return set(await session.scalars(query))
 
 
 async def close_groups(session: AsyncSession, sequences: Mapping[int, int], *, at: datetime, reason: str) -> None:
     """Close open groups, each by the event with its sequence number. The caller holds the run."""
-    groups = BatchGroup.__table__.c
-    statement = (
-        update(BatchGroup.__table__)  # type: ignore[arg-type]
-        .where(groups.id == bindparam("group"), groups.closed_at.is_(None))
-        .values(closed_at=at, close_reason=reason, closed_sequence=bindparam("number"))
-    )
-    if sequences:
-        rows = [{"group": group, "number": number} for group, number in sequences.items()]
-        await session.execute(statement, rows)
+    rows = [
+        {"id": group, "closed_at": at, "close_reason": reason, "closed_sequence": number}
+        for group, number in sequences.items()
+    ]
+    await update_each(session, BatchGroup, rows, key="id", unless_set="closed_at")
 
 
 async def tallies(session: AsyncSession, group_ids: Sequence[int]) -> dict[int, tuple[int, int, int]]:
     """Per group: attempts in time, those of them that are scored, and those that are right."""
-    found: dict[int, tuple[int, int, int]] = {}
     scored = case((Attempt.outcome == "scored", 1), else_=0)
     right = case((and_(Attempt.outcome == "scored", Attempt.accuracy == 1), 1), else_=0)
-    for part in chunks(group_ids):
-        query = (
-            select(Attempt.group_id, func.count(), func.sum(scored), func.sum(right))
-            .where(Attempt.group_id.in_(part), Attempt.late.is_(False))
-            .group_by(Attempt.group_id)
-        )
-        found.update(
-            {group: (count, int(some), int(good)) for group, count, some, good in await session.execute(query)}
-        )
-    return found
+    query = (
+        select(Attempt.group_id, func.count(), func.sum(scored), func.sum(right))
+        .where(among(session, Attempt.group_id, group_ids), Attempt.late.is_(False))
+        .group_by(Attempt.group_id)
+    )
+    return {group: (count, int(some), int(good)) for group, count, some, good in await session.execute(query)}
 
 
 async def set_deadline(session: AsyncSession, group_id: int, deadline: datetime) -> bool:
