@@ -25,6 +25,7 @@ import requests
 from docker.errors import APIError, DockerException, ImageNotFound
 from docker.types import LogConfig, Mount
 
+from escalade_sandbox.engine import open_client
 from escalade_sandbox.image import build_image, default_image
 from escalade_sandbox.link import Link
 from escalade_sandbox.local import LocalSandbox
@@ -130,7 +131,7 @@ class DockerLauncher:
             SandboxUnavailable: One of them is missing; the message says what to do.
         """
         try:
-            client = docker.from_env(timeout=ENGINE_TIMEOUT_S, max_pool_size=64)
+            client = open_client(timeout_s=ENGINE_TIMEOUT_S, connections=64)
         except (DockerException, requests.RequestException) as error:
             raise SandboxUnavailable(_no_engine(error)) from error
         try:

@@ -60,12 +60,13 @@ def build_image(
     Raises:
         SandboxUnavailable: There is no engine, or the build failed; the message holds its last words.
     """
-    import docker
     from docker.errors import DockerException, ImageNotFound
+
+    from escalade_sandbox.engine import open_client
 
     tag = tag or default_image()
     try:
-        client = client or docker.from_env(timeout=60)
+        client = client or open_client(timeout_s=60)
         try:
             client.images.get(tag)
             progress(f"{tag} is there")

@@ -6,12 +6,12 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import docker
 import pytest
 import uvicorn
 from docker.errors import DockerException
 
 from escalade_sandbox.docker import DockerSandbox
+from escalade_sandbox.engine import open_client
 from escalade_sandbox.http import HttpSandbox
 from escalade_sandbox.process import ProcessSandbox
 from escalade_sandbox.service import create_app
@@ -23,7 +23,7 @@ KEY = "a-key-for-the-conformance-suite"
 def engine_reason(runtime: str | None = None) -> str | None:
     """Why there is no engine, or not with that runtime, if so."""
     try:
-        client = docker.from_env(timeout=5)
+        client = open_client(timeout_s=5)
     except DockerException as error:
         return f"no Docker engine: {error}"
     runtimes = client.info().get("Runtimes", {})

@@ -10,6 +10,7 @@ import pytest
 from docker.errors import DockerException
 
 from escalade_sandbox.docker import POOL_LABEL, DockerSandbox
+from escalade_sandbox.engine import open_client
 from escalade_sandbox.types import Health, Input, Job, JobResult, Program, Result, SandboxUnavailable, Status
 
 
@@ -64,7 +65,7 @@ def hosts() -> type[Hosts]:
 @pytest.fixture(scope="session")
 def engine() -> docker.DockerClient:
     try:
-        client = docker.from_env(timeout=30)
+        client = open_client(timeout_s=30)
         client.ping()
     except DockerException as error:
         pytest.skip(f"no Docker engine: {error}")
