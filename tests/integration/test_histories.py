@@ -232,6 +232,37 @@ async def test_the_curriculum_can_be_looked_at_over_time(trainer: httpx.AsyncCli
     assert [step["cursor"] for step in undone["steps"]] == [0, 1, 2, 3], "what was undone is left out"
 
 
+async def test_an_environment_that_nobody_can_solve_is_flagged_with_its_evidence(
+    trainer: httpx.AsyncClient, start_run: Any, imported: list[str]
+) -> None:
+    run = (await start_run(groups=len(imported), rollouts=8, curriculum={"policy": "bayes"}))["run"]
+    hopeless = imported[0]
+    for cursor in range(8):
+        issued = await batch(trainer, run, cursor)
+        attempts = [
+            {
+                "group": group["group"],
+                "rollout": rollout,
+                "score": 0.0 if group["environment"] == hopeless else float(rollout % 2),
+            }
+            for group in issued["groups"]
+            for rollout in range(8)
+        ]
+        sent = await trainer.post(f"/v1/runs/{run}/attempts", json={"attempts": attempts})
+        assert sent.status_code == 200, sent.text
+    [suspect] = (await trainer.get(f"/v1/runs/{run}/metrics")).json()["suspects"]
+    assert suspect["environment"] == hopeless
+    assert "may be broken" in suspect["reason"]
+    assert suspect["groups"]
+    assert all((group["right"], group["scored"]) == (0, 8) for group in suspect["groups"])
+    members = (await trainer.get(f"/v1/runs/{run}/active-set")).json()["items"]
+    assert {one["environment"] for one in members} == set(imported)
+    for one in members:
+        assert one["because"], one
+        assert one["entered"] is not None, one
+        assert one["active"] == (one["left"] is None), one
+
+
 async def test_strata_get_their_share(trainer: httpx.AsyncClient, start_run: Any) -> None:
     strata = [{"answer_type": "string", "share": 0.5}]
     run = (await start_run(groups=8, curriculum={"policy": "uniform", "strata": strata}))["run"]

@@ -164,7 +164,14 @@ def active_set(ctx: typer.Context, run: RunId, as_json: Json = False, as_csv: Cs
         output.table(
             ("ENVIRONMENT", "ACTIVE", "LEVEL", "ENTERED", "LEFT", "REASON"),
             [
-                (one.environment, "yes" if one.active else "no", one.level, one.entered, one.left, one.reason)
+                (
+                    one.environment,
+                    "yes" if one.active else "no",
+                    one.level,
+                    one.entered,
+                    one.left,
+                    one.reason or one.because,
+                )
                 for one in found
             ],
         )
@@ -192,7 +199,10 @@ def metrics(
         lease = "" if found.oldest_lease_s is None else f", the oldest for {found.oldest_lease_s:.0f} s"
         output.note(f"open groups: {found.open_groups}{lease}")
     if found.suspects:
-        output.note(f"broken or trivial, as it seems: {', '.join(found.suspects)}")
+        output.note("broken or trivial, as it seems:")
+    for suspect in found.suspects:
+        last = ", ".join(f"{one.right} of {one.scored} at level {one.level}" for one in suspect.groups[-3:])
+        output.note(f"  {suspect.environment}: {suspect.reason}; last groups: {last}")
 
 
 def step_cells(step: StepMetrics) -> tuple[output.Cell, ...]:

@@ -160,7 +160,7 @@ def _as_json(look: Look, step: StepMetrics) -> str:
             **step.model_dump(mode="json"),
             "open_groups": look.metrics.open_groups,
             "oldest_lease_s": look.metrics.oldest_lease_s,
-            "suspects": look.metrics.suspects,
+            "suspects": [one.environment for one in look.metrics.suspects],
             "entered": [one.environment for one in look.entered if one.entered == step.cursor],
             "left": [one.environment for one in look.left if one.left == step.cursor],
         }
@@ -179,7 +179,9 @@ def _headlines(look: Look) -> Iterator[tuple[str, str]]:
     yield f"active {look.active} of {run.pool_size}  seen {covered}  open groups {metrics.open_groups}{lease}", ""
     if metrics.suspects:
         more = len(metrics.suspects) - SHOWN_SUSPECTS
-        names = ", ".join(metrics.suspects[:SHOWN_SUSPECTS]) + (f" and {more} more" if more > 0 else "")
+        names = ", ".join(one.environment for one in metrics.suspects[:SHOWN_SUSPECTS]) + (
+            f" and {more} more" if more > 0 else ""
+        )
         yield f"broken or trivial, as it seems: {names}", "yellow"
 
 

@@ -59,6 +59,7 @@ from escalade.types.runs import (
     DeadlineRequest,
     Event,
     Group,
+    GroupTally,
     PoolFilter,
     Run,
     RunMetrics,
@@ -66,6 +67,7 @@ from escalade.types.runs import (
     RunRequest,
     StepMetrics,
     Stratum,
+    Suspect,
 )
 from escalade.types.scores import Outcome, ScoreItem, ScoreList, ScoreOutcome, ScoreRequest, Verdict
 
@@ -96,6 +98,7 @@ __all__ = [
     "Fork",
     "ForkRequest",
     "Group",
+    "GroupTally",
     "ImportRequest",
     "Instance",
     "InstanceList",
@@ -131,6 +134,7 @@ __all__ = [
     "StatusRequest",
     "StepMetrics",
     "Stratum",
+    "Suspect",
     "Template",
     "Verdict",
 ]

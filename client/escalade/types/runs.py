@@ -211,11 +211,13 @@ class ActiveMember(Response):
     active: bool
     level: float
     entered: int | None = None
-    """Cursor at which it came in last."""
+    """Cursor of the first batch of its last stay."""
     left: int | None = None
-    """Cursor at which it left last."""
+    """Cursor of the batch that it was missing from after its last stay; None while it is in."""
+    because: str
+    """Why the policy serves it, or does not, in words and figures."""
     reason: str | None = None
-    """Why it left, or why it is no longer served."""
+    """Why it left its slot, or why it is no longer served."""
 
 
 class StepMetrics(Response):
@@ -242,6 +244,26 @@ class StepMetrics(Response):
     """Groups by tag."""
 
 
+class GroupTally(Response):
+    """One closed group in numbers."""
+
+    cursor: int
+    level: int
+    right: int
+    scored: int
+
+
+class Suspect(Response):
+    """An environment that the curriculum believes to be broken or trivial, for an operator to look at."""
+
+    environment: str
+    reason: str
+    """What the policy believes, in words and figures."""
+    visits: int
+    groups: list[GroupTally]
+    """Its last closed groups, at most ten, oldest first."""
+
+
 class RunMetrics(Response):
     """A run over time."""
 
@@ -249,8 +271,7 @@ class RunMetrics(Response):
     open_groups: int
     oldest_lease_s: float | None = None
     """Seconds since the oldest batch with an open group was issued."""
-    suspects: list[str]
-    """Environments that the curriculum believes to be broken or trivial."""
+    suspects: list[Suspect]
     next_page: str | None = None
 
 

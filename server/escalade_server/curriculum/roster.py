@@ -105,13 +105,19 @@ def seen(roster: Roster, groups: Sequence[ClosedGroup]) -> tuple[Roster, list[Cl
     return replace(roster, visits=tuple(visits), accuracies=tuple(accuracies)), usable
 
 
-def view_of(roster: Roster, environment: int, level: float, details: Mapping[str, Any]) -> ControllerView:
+BY_LOT = "drawn by lot, every environment alike"
+
+
+def view_of(
+    roster: Roster, environment: int, level: float, details: Mapping[str, Any], reason: str = BY_LOT
+) -> ControllerView:
     """One environment, for people."""
     return ControllerView(
         level=level,
         visits=roster.visits[environment],
         active=environment in roster.batch.environments and environment not in roster.retired,
         accuracy=roster.accuracies[environment],
+        reason=reason,
         details=details,
     )
 

@@ -66,6 +66,8 @@ class ControllerView:
     active: bool
     accuracy: float | None = None
     """Mean accuracy at the last visit, in [0, 1]."""
+    reason: str = ""
+    """Why the policy serves it, or does not, in words and figures."""
     details: Mapping[str, Any] = field(default_factory=dict)
     """The policy's own variables; JSON values."""
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from escalade.types import ActiveMember, Page, RunMetrics, StepMetrics
+from escalade.types import ActiveMember, GroupTally, Page, RunMetrics, StepMetrics, Suspect
+from escalade_server.curriculum.types import ControllerView
 from escalade_server.runs import pool
 from escalade_server.runs.journal import Journal
 from escalade_server.storage import events, runs, tables
@@ -20,24 +21,34 @@ async def active_set(
 ) -> Page[ActiveMember]:
     """One page of the environments that are active or were: the active ones first, then who left last."""
     state = await journal.state(session, run)
+    steps, _ = _read(await events.of_kinds(session, run.id, _KINDS))
+    stays = _stays(steps)
     found = []
     for member in await pool.members(session, run.id):
         view = state.policy.view(state.curriculum, member.position)
         details = view.details
+        active = view.active and member.retired is None
+        # A policy that keeps slots knows when they changed hands; of the others it is the batches that tell.
+        entered, left = stays.get(member.position, (None, None))
         found.append(
             ActiveMember(
                 environment=member.slug,
                 version=member.version,
-                active=view.active and member.retired is None,
+                active=active,
                 level=view.level,
-                entered=details.get("entered"),
-                left=details.get("left"),
+                entered=details.get("entered", entered),
+                left=details.get("left", None if active else left),
+                because=view.reason,
                 reason=member.retired or details.get("left_because"),
             )
         )
     seen = [one for one in found if one.active or one.left is not None or one.reason is not None]
     seen.sort(key=lambda one: (not one.active, -(one.left if one.left is not None else -1), one.environment))
     return Page(items=seen[after : after + limit], next_page=str(after + limit) if len(seen) > after + limit else None)
+
+
+EVIDENCE = 10
+"""Groups shown of an environment that is suspect."""
 
 
 @dataclass(slots=True)
@@ -61,18 +72,39 @@ async def metrics(session: AsyncSession, *, journal: Journal, run: tables.Run, a
             shown.append(_figures(steps[cursor], entries, len(covered)))
     oldest = await runs.oldest_open(session, run.id, run.generation)
     state = await journal.state(session, run)
-    suspects = [
-        member.slug
-        for member in await pool.members(session, run.id)
-        if member.retired is None and state.policy.view(state.curriculum, member.position).details.get("suspect")
-    ]
     return RunMetrics(
         steps=shown[:limit],
         open_groups=sum(len(step.levels) - len(step.closed) for step in steps.values()),
         oldest_lease_s=None if oldest is None else max(0.0, (now() - oldest).total_seconds()),
-        suspects=suspects,
+        suspects=[
+            _suspect(member, state.policy.view(state.curriculum, member.position), steps)
+            for member in await pool.members(session, run.id)
+            if member.retired is None and state.policy.view(state.curriculum, member.position).details.get("suspect")
+        ],
         next_page=str(shown[limit].cursor) if len(shown) > limit else None,
     )
+
+
+def _stays(steps: Mapping[int, _Step]) -> dict[int, tuple[int, int | None]]:
+    """For each environment that was served: the cursor that its last stay began at, and the one it was missing from."""
+    stays: dict[int, tuple[int, int | None]] = {}
+    before: set[int] = set()
+    for cursor in sorted(steps):
+        served = {environment for environment, _ in steps[cursor].levels}
+        stays.update({environment: (stays[environment][0], cursor) for environment in before - served})
+        stays.update({environment: (cursor, None) for environment in served - before})
+        before = served
+    return stays
+
+
+def _suspect(member: pool.Member, view: ControllerView, steps: Mapping[int, _Step]) -> Suspect:
+    groups = [
+        GroupTally(cursor=cursor, level=group["level"], right=group["right"], scored=group["scored"])
+        for cursor in sorted(steps)
+        for group in steps[cursor].closed
+        if group["environment"] == member.position
+    ]
+    return Suspect(environment=member.slug, reason=view.reason, visits=view.visits, groups=groups[-EVIDENCE:])
 
 
 _KINDS = ("created", "entered", "batch", "replaced", "closed", "restored")

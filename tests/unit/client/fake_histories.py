@@ -103,7 +103,7 @@ def active_set(api: FakeApi, request: Recorded, name: str) -> Answer:
     _run(api, name)
     return api.page(request, [
         {"environment": environment, "version": VERSION, "active": active, "level": index + 0.5, "entered": entered,
-         "left": left, "reason": reason}
+         "left": left, "reason": reason, "because": "drawn by lot"}
         for index, (environment, active, entered, left, reason) in enumerate(MEMBERS)
     ])  # fmt: skip
 
@@ -119,6 +119,12 @@ def step(cursor: int, closed: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
+SUSPECT = {
+    "environment": "sort-it", "reason": "nothing to learn", "visits": 3,
+    "groups": [{"cursor": 1, "level": 0, "right": 0, "scored": 8}],
+}  # fmt: skip
+
+
 def metrics(api: FakeApi, request: Recorded, name: str) -> Answer:
     steps = _run(api, name).get("_steps", [step(cursor, 4) for cursor in range(5)])
     first = max(int(request.query.get("after", "0")), int(request.query.get("page", "0")))
@@ -126,7 +132,7 @@ def metrics(api: FakeApi, request: Recorded, name: str) -> Answer:
     shown = [one for one in steps if one["cursor"] >= first]
     return 200, {
         "steps": shown[:limit], "open_groups": sum(one["groups"] - one["closed"] for one in steps),
-        "oldest_lease_s": 12.0, "suspects": ["sort-it"],
+        "oldest_lease_s": 12.0, "suspects": [SUSPECT],
         "next_page": str(shown[limit]["cursor"]) if len(shown) > limit else None,
     }  # fmt: skip
 

@@ -263,11 +263,20 @@ def view(state: State, environment: int) -> ControllerView:
     accuracy = float(state.accuracy[environment])
     live = environment not in state.retired
     factors = progress(state)
+    suspect = seen >= settings["suspect_visits"] and value < settings["suspect_value"]
+    reason = (
+        f"at level {level} success is about {mean:.2f} ({low:.2f} to {high:.2f}), worth {value:.2f} of at most 1 to learn "
+        f"from, times {float(factors[environment]):.2f} for its progress, after {seen} visits"
+    )
+    if suspect:
+        kind = "broken" if row[belief.BROKEN] >= row[belief.TRIVIAL] else "trivial"
+        reason = f"no level of it is worth a group, so it may be {kind}: {reason}"
     return ControllerView(
         level=float(level),
         visits=seen,
         active=live and environment in state.batch.environments,
         accuracy=None if math.isnan(accuracy) else accuracy,
+        reason=reason,
         details={
             "success": mean,
             "success_low": low,
@@ -279,6 +288,6 @@ def view(state: State, environment: int) -> ControllerView:
             "worth": float(worth(state, factors)[environment]),
             "progress": float(factors[environment]),
             "wear": float(state.wear[environment]),
-            "suspect": seen >= settings["suspect_visits"] and value < settings["suspect_value"],
+            "suspect": suspect,
         },
     )

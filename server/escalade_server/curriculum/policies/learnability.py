@@ -157,7 +157,8 @@ def view(state: State, environment: int) -> ControllerView:
     level, value = state.bests[environment]
     right, wrong = posterior(state.rows[environment], state.constants)[:, level].tolist()
     details = {"learnability": value, "success": right / (right + wrong)}
-    return roster.view_of(state.roster, environment, float(level), details)
+    reason = f"drawn in proportion to its learnability, {value:.3f} of at most 0.25 at level {level}"
+    return roster.view_of(state.roster, environment, float(level), details, reason)
 
 
 def dump(state: State) -> dict[str, Any]:

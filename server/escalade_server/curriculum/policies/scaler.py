@@ -199,6 +199,7 @@ def view(state: State, environment: int) -> ControllerView:
         visits=controller.visits,
         active=environment in state.slots and environment not in state.retired,
         accuracy=controller.accuracy,
+        reason=_reason(state, environment),
         details={
             "slots": state.slots.count(environment),
             "levels": list(controller.levels),
@@ -208,6 +209,14 @@ def view(state: State, environment: int) -> ControllerView:
             "left_because": controller.left_because,
         },
     )
+
+
+def _reason(state: State, environment: int) -> str:
+    held = state.slots.count(environment)
+    if not held:
+        return "waits to be drawn for a slot that comes free"
+    noun = "slot" if held == 1 else "slots"
+    return f"holds {held} {noun} until its accuracy stays 0, its level stays at the top, or its level stops rising"
 
 
 def dump(state: State) -> dict[str, Any]:

@@ -255,6 +255,7 @@ def view(state: State, environment: int) -> ControllerView:
         visits=controller.visits,
         active=environment in state.slots,
         accuracy=controller.accuracy,
+        reason=_reason(state, environment),
         details={
             "stride": controller.stride,
             "stay": controller.stay,
@@ -265,6 +266,16 @@ def view(state: State, environment: int) -> ControllerView:
             "left_because": controller.left_because,
         },
     )
+
+
+def _reason(state: State, environment: int) -> str:
+    controller = state.controllers[environment]
+    if environment in state.slots:
+        return f"holds a slot for {state.constants['stay']:.0f} visits, {controller.stay} so far"
+    resting_steps = controller.resting_until - state.step
+    if resting_steps > 0:
+        return f"rests for {resting_steps} more steps: its groups were all wrong at level 0 or all right at the top"
+    return "waits in line for a slot"
 
 
 def dump(state: State) -> dict[str, Any]:
