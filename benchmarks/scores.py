@@ -123,7 +123,7 @@ def figures(served: Served, engine: str, repeats: int) -> list[Figure]:
         return Figure(f"{name}-{engine}-p50", percentile(taken[what], 0.5), "ms", base, "healthz p50", target)
 
     return [
-        figure("scores-512", "scores", 200),
+        figure("scores-512", "scores", 80),
         figure("attempts-512", "attempts", 200),
         figure("attempts-2048-sdk", "sdk", 3_000),
     ]

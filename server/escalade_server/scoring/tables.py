@@ -264,10 +264,12 @@ def _in_any_order(
         return False
     values = [numbers.read(atom) for atom in found]
     if not tolerant:
-        wanted = Counter(_key(truth.number) for truth in expected if truth.number is not None)
         if any(isinstance(value, numeric.Approximate) for value in values):
             raise Undecided("an irrational value among exact ones")
-        return wanted == Counter(_key(value) for value in values)
+        exact = [truth.number for truth in expected if truth.number is not None]
+        if all(isinstance(number, numeric.Literal) for numbers in (exact, values) for number in numbers):
+            return Counter(exact) == Counter(values)
+        return Counter(map(_key, exact)) == Counter(map(_key, values))
     # Sorted pairing is right for one tolerance: if any pairing stays within it, this one does.
     expected.sort(key=lambda truth: numeric.to_decimal(truth.number) if truth.number is not None else 0)
     values.sort(key=numeric.to_decimal)

@@ -37,6 +37,13 @@ def last_box_by_hand(text: str) -> str | None:
     return best
 
 
+@given(markup)
+def test_many_braces_are_scanned_as_few_are(text):
+    """Beyond some thousand braces another scan is used; braces after the last box change nothing."""
+    boxes_alone = ExtractionRules(answer_tag=False)
+    assert extract_answer(text + "." + "{}" * 1_001, boxes_alone) == extract_answer(text + ".", boxes_alone)
+
+
 @pytest.mark.parametrize(
     ("completion", "text"),
     [
