@@ -179,10 +179,8 @@ def _headlines(look: Look) -> Iterator[tuple[str, str]]:
     yield f"active {look.active} of {run.pool_size}  seen {covered}  open groups {metrics.open_groups}{lease}", ""
     if metrics.suspects:
         more = len(metrics.suspects) - SHOWN_SUSPECTS
-        names = ", ".join(one.environment for one in metrics.suspects[:SHOWN_SUSPECTS]) + (
-            f" and {more} more" if more > 0 else ""
-        )
-        yield f"broken or trivial, as it seems: {names}", "yellow"
+        names = ", ".join(one.environment for one in metrics.suspects[:SHOWN_SUSPECTS])
+        yield f"broken or trivial, as it seems: {names}" + (f" and {more} more" if more > 0 else ""), "yellow"
 
 
 def _trends(steps: Sequence[StepMetrics]) -> Table:

@@ -96,7 +96,7 @@ def test_a_batch_is_closed_early(cli, run):
 def test_the_active_set_says_who_left_and_why(cli, run):
     rows = lines(cli("run", "active-set", "run_0").stdout)
     assert rows[0] == ["ENVIRONMENT", "ACTIVE", "LEVEL", "ENTERED", "LEFT", "REASON"]
-    assert rows[2] == ["knapsack", "yes", "1.50", "2", "-", "-"]
+    assert rows[2] == ["knapsack", "yes", "1.50", "2", "-", "drawn by lot"]
     assert rows[3] == ["sort-it", "no", "2.50", "0", "2", "mastered"]
     table = list(csv.DictReader(io.StringIO(cli("run", "active-set", "run_0", "--csv").stdout)))
     assert (table[1]["environment"], table[1]["entered"], table[1]["left"]) == ("knapsack", "2", "")

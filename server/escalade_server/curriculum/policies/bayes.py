@@ -265,8 +265,8 @@ def view(state: State, environment: int) -> ControllerView:
     factors = progress(state)
     suspect = seen >= settings["suspect_visits"] and value < settings["suspect_value"]
     reason = (
-        f"at level {level} success is about {mean:.2f} ({low:.2f} to {high:.2f}), worth {value:.2f} of at most 1 to learn "
-        f"from, times {float(factors[environment]):.2f} for its progress, after {seen} visits"
+        f"at level {level} success is about {mean:.2f} ({low:.2f} to {high:.2f}), worth {value:.2f} of at most 1 to "
+        f"learn from, times {float(factors[environment]):.2f} for its progress, after {seen} visits"
     )
     if suspect:
         kind = "broken" if row[belief.BROKEN] >= row[belief.TRIVIAL] else "trivial"
