@@ -5,6 +5,9 @@ from typing import Any
 
 import httpx
 
+from escalade_server.api.services import Services
+from escalade_server.storage.events import KEPT_SNAPSHOTS, latest_snapshot
+
 
 async def batch(client: httpx.AsyncClient, run: str, cursor: int, **body: Any) -> dict[str, Any]:
     reply = await client.put(f"/v1/runs/{run}/batches/{cursor}", json=body)
@@ -66,6 +69,25 @@ async def test_after_a_restore_the_same_cursors_give_the_same_batches(
     assert content(await batch(trainer, run, 2)) == content(first[0])
     unknown = await trainer.post(f"/v1/runs/{run}/restore", json={"label": "three"})
     assert unknown.json()["code"] == "checkpoint_not_found"
+
+
+async def test_a_checkpoint_whose_snapshot_is_gone_is_restored_all_the_same(
+    services: Services, trainer: httpx.AsyncClient, start_run: Any
+) -> None:
+    run = (await start_run())["run"]
+    await report(trainer, run, await batch(trainer, run, 0))
+    before = await controllers(trainer, run)
+    made = []
+    for number in range(KEPT_SNAPSHOTS + 2):
+        made.append((await trainer.post(f"/v1/runs/{run}/checkpoints", json={"label": f"after {number}"})).json())
+        await report(trainer, run, await batch(trainer, run, 1 + number))
+    async with services.database.read() as session:
+        assert await latest_snapshot(session, run, made[0]["sequence"]) is None
+        assert await latest_snapshot(session, run, made[-1]["sequence"]) is not None
+    services.journal.forget(run)
+    restored = await trainer.post(f"/v1/runs/{run}/restore", json={"label": "after 0"})
+    assert restored.status_code == 200, restored.text
+    assert await controllers(trainer, run) == before
 
 
 async def test_groups_open_at_the_checkpoint_are_open_again(trainer: httpx.AsyncClient, start_run: Any) -> None:

@@ -6,11 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from escalade_server.storage.statements import insert_new
 from escalade_server.storage.tables import Event, Snapshot
+
+KEPT_SNAPSHOTS = 8
+"""States kept of one run: one of `bayes` over thousands of environments takes megabytes, and all can be made again."""
 
 
 async def append(
@@ -62,5 +65,18 @@ async def latest_snapshot(session: AsyncSession, run_id: str, through: int) -> S
 
 
 async def save_snapshot(session: AsyncSession, run_id: str, sequence: int, state: str) -> None:
-    """Keep a state; one that is there already is the same one."""
+    """Keep a state; one that is there already is the same one. The oldest beyond `KEPT_SNAPSHOTS` go."""
     await insert_new(session, Snapshot, [{"run_id": run_id, "sequence": sequence, "state": state}])
+    newest = (
+        select(Snapshot.sequence)
+        .where(Snapshot.run_id == run_id)
+        .order_by(Snapshot.sequence.desc())
+        .limit(KEPT_SNAPSHOTS)
+        .subquery()
+    )
+    oldest_kept = select(func.min(newest.c.sequence)).scalar_subquery()
+    await session.execute(
+        delete(Snapshot)
+        .where(Snapshot.run_id == run_id, Snapshot.sequence < oldest_kept)
+        .execution_options(synchronize_session=False)
+    )
