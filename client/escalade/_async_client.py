@@ -17,6 +17,7 @@ import httpx
 from pydantic import JsonValue
 
 from escalade import _async_runs, _base, _reports, _requests, _retry
+from escalade._fields import ProgramFields
 from escalade._requests import Answer, Call, Item, NewStatus
 from escalade.types import (
     AnswerType,
@@ -29,6 +30,7 @@ from escalade.types import (
     Mode,
     NewKey,
     Page,
+    ProgramSettings,
     Readiness,
     Scope,
     ScoreItem,
@@ -146,6 +148,7 @@ class AsyncClient(_async_runs.AsyncRunMethods):
         version: str | None = None,
         mode: Mode = "answer",
         template: Template = "full",
+        program: ProgramSettings | ProgramFields | None = None,
         reveal_answers: bool = False,
     ) -> InstanceList:
         """Get instances of an environment, the same for the same arguments and version.
@@ -160,6 +163,7 @@ class AsyncClient(_async_runs.AsyncRunMethods):
             version: Content hash of the version; default the current one.
             mode: What the prompt asks for, the answer or a program.
             template: How the prompt is written; `compact` is the environment's name and the input's values alone.
+            program: Languages that the prompt of `mode="program"` allows.
             reveal_answers: Show the ground truths; needs an admin key.
 
         Raises:
@@ -178,6 +182,7 @@ class AsyncClient(_async_runs.AsyncRunMethods):
                 version=version,
                 mode=mode,
                 template=template,
+                program=program,
                 reveal_answers=reveal_answers,
             )
         )
@@ -186,9 +191,16 @@ class AsyncClient(_async_runs.AsyncRunMethods):
         """Quarantine, withdraw or release (`unverified`) an environment; needs an admin key."""
         return await self._send(_requests.set_status(name, status, reason))
 
-    async def score(self, items: Iterable[ScoreItem]) -> ScoreList:
-        """Judge completions against instances, in any number; the outcomes are in the order of the items."""
-        return _reports.merge_scores(await self._all(_reports.score(items)))
+    async def score(
+        self, items: Iterable[ScoreItem], *, program: ProgramSettings | ProgramFields | None = None
+    ) -> ScoreList:
+        """Judge completions against instances, in any number; the outcomes are in the order of the items.
+
+        Args:
+            items: Instances with the completions to judge.
+            program: How the items of mode `program` are judged.
+        """
+        return _reports.merge_scores(await self._all(_reports.score(items, program)))
 
     async def import_archive(
         self,

@@ -10,11 +10,12 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Generic, Literal, TypedDict, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError
 
+from escalade._fields import ForkFields, ProgramFields, RunFields
 from escalade.errors import InvalidRequest
 from escalade.types import (
     ActiveMember,
@@ -25,7 +26,6 @@ from escalade.types import (
     CheckpointRequest,
     ClosedGroups,
     Controller,
-    CurriculumSettings,
     Deadline,
     DeadlineRequest,
     EnvironmentDetail,
@@ -40,10 +40,9 @@ from escalade.types import (
     Job,
     Key,
     KeyRequest,
-    Mode,
     NewKey,
     Page,
-    PoolFilter,
+    ProgramSettings,
     Readiness,
     Restoration,
     RestoreRequest,
@@ -54,8 +53,6 @@ from escalade.types import (
     RunRequest,
     Scope,
     StatusRequest,
-    Stratum,
-    Template,
 )
 
 Answer = TypeVar("Answer")
@@ -78,58 +75,6 @@ class Call(Generic[Answer]):
     retry: bool = True
     answers: tuple[int, ...] = ()
     """Statuses outside 200 to 299 that are answers to this call, not failures."""
-
-
-class StratumFields(TypedDict, total=False):
-    """Fields of `escalade.types.Stratum`."""
-
-    tag: str
-    answer_type: AnswerType
-    share: float
-    weight: float
-
-
-class CurriculumFields(TypedDict, total=False):
-    """Fields of `escalade.types.CurriculumSettings`."""
-
-    policy: str
-    constants: Mapping[str, float]
-    strata: Sequence[Stratum | StratumFields]
-
-
-class PoolFields(TypedDict, total=False):
-    """Fields of `escalade.types.PoolFilter`."""
-
-    environments: Sequence[str]
-    tags: Sequence[str]
-    answer_types: Sequence[AnswerType]
-    sources: Sequence[str]
-    statuses: Sequence[EnvironmentStatus]
-
-
-class RunFields(TypedDict, total=False):
-    """Settings of a new run; what is left out is the server's default. See `escalade.types.RunRequest`."""
-
-    curriculum: CurriculumSettings | CurriculumFields
-    pool: PoolFilter | PoolFields
-    groups: int
-    rollouts: int
-    seed: int
-    deadline_s: float
-    success_threshold: float
-    mode: Mode
-    template: Template
-    reveal_answers: bool
-
-
-class ForkFields(TypedDict, total=False):
-    """What a fork changes; the rest is as in the run that it branches from. See `escalade.types.ForkRequest`."""
-
-    constants: Mapping[str, float]
-    groups: int
-    rollouts: int
-    seed: int
-    deadline_s: float
 
 
 _OBJECT: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue], config=ConfigDict(frozen=True))
@@ -319,6 +264,11 @@ def turned(call: Call[Answer], page: str) -> Call[Answer]:
     """Build the call for the page of this token."""
     kept = tuple(pair for pair in call.query if pair[0] != "page")
     return replace(call, query=(*kept, ("page", page)))
+
+
+def program_settings(fields: ProgramSettings | ProgramFields) -> ProgramSettings:
+    """Check settings of program mode."""
+    return fields if isinstance(fields, ProgramSettings) else _model(ProgramSettings, fields)
 
 
 def encode(model: BaseModel) -> bytes:

@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Unpack
 
 from escalade import _base, _reports, _requests, _retry
-from escalade._requests import Answer, Call, ForkFields, Item, RunFields
+from escalade._fields import ForkFields, RunFields
+from escalade._requests import Answer, Call, Item
 from escalade.types import (
     ActiveMember,
     AttemptReport,
@@ -51,8 +52,8 @@ class RunMethods(_base.BaseClient, ABC):
         Args:
             name: For people.
             **settings: Fields of `escalade.types.RunRequest`: `curriculum`, `pool`, `groups`, `rollouts`, `seed`,
-                `deadline_s`, `success_threshold`, `mode`, `template`, `reveal_answers`. The first two may be plain
-                dictionaries, as in `curriculum={"policy": "bayes", "strata": [{"tag": "dp", "share": 0.5}]}`.
+                `deadline_s`, `success_threshold`, `mode`, `template`, `program`, `reveal_answers`. Models may be
+                plain dictionaries: `curriculum={"policy": "bayes", "strata": [{"tag": "dp", "share": 0.5}]}`.
 
         Raises:
             InvalidRequest: A setting is out of range, or the pool is empty.

@@ -19,6 +19,7 @@ from pydantic import JsonValue
 
 from escalade import _base, _reports, _requests, _retry, _runs
 from escalade._async_client import AsyncClient
+from escalade._fields import ProgramFields
 from escalade._requests import Answer, Call, Item, NewStatus
 from escalade.types import (
     AnswerType,
@@ -31,6 +32,7 @@ from escalade.types import (
     Mode,
     NewKey,
     Page,
+    ProgramSettings,
     Readiness,
     Scope,
     ScoreItem,
@@ -150,6 +152,7 @@ class Client(_runs.RunMethods):
         version: str | None = None,
         mode: Mode = "answer",
         template: Template = "full",
+        program: ProgramSettings | ProgramFields | None = None,
         reveal_answers: bool = False,
     ) -> InstanceList:
         """Get instances of an environment, the same for the same arguments and version.
@@ -164,6 +167,7 @@ class Client(_runs.RunMethods):
             version: Content hash of the version; default the current one.
             mode: What the prompt asks for, the answer or a program.
             template: How the prompt is written; `compact` is the environment's name and the input's values alone.
+            program: Languages that the prompt of `mode="program"` allows.
             reveal_answers: Show the ground truths; needs an admin key.
 
         Raises:
@@ -182,6 +186,7 @@ class Client(_runs.RunMethods):
                 version=version,
                 mode=mode,
                 template=template,
+                program=program,
                 reveal_answers=reveal_answers,
             )
         )
@@ -190,9 +195,14 @@ class Client(_runs.RunMethods):
         """Quarantine, withdraw or release (`unverified`) an environment; needs an admin key."""
         return self._send(_requests.set_status(name, status, reason))
 
-    def score(self, items: Iterable[ScoreItem]) -> ScoreList:
-        """Judge completions against instances, in any number; the outcomes are in the order of the items."""
-        return _reports.merge_scores(self._all(_reports.score(items)))
+    def score(self, items: Iterable[ScoreItem], *, program: ProgramSettings | ProgramFields | None = None) -> ScoreList:
+        """Judge completions against instances, in any number; the outcomes are in the order of the items.
+
+        Args:
+            items: Instances with the completions to judge.
+            program: How the items of mode `program` are judged.
+        """
+        return _reports.merge_scores(self._all(_reports.score(items, program)))
 
     def import_archive(
         self,

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from escalade._requests import ForkFields
+from escalade._fields import ForkFields
 from escalade.cli import output
 from escalade.cli.app import CommandError, open_client
 from escalade.cli.options import Csv, Json, RunId, one_form, reals

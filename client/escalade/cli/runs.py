@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from escalade._requests import RunFields
+from escalade._fields import RunFields
 from escalade.cli import output
 from escalade.cli.app import CommandError, open_client
 from escalade.cli.options import Json, RunId, reals, strata

@@ -44,6 +44,7 @@ from escalade.types.histories import (
     RunDocument,
 )
 from escalade.types.keys import Key, KeyRequest, NewKey
+from escalade.types.programs import ProgramLanguage, ProgramSettings
 from escalade.types.runs import (
     ActiveMember,
     AttemptOutcome,
@@ -115,6 +116,8 @@ __all__ = [
     "Page",
     "PoolFilter",
     "Problem",
+    "ProgramLanguage",
+    "ProgramSettings",
     "Readiness",
     "RefusedEntry",
     "Request",

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from escalade.types.base import MAX_INSTANCES, Message, Mode, Request, Response, Template
+from escalade.types.programs import ProgramSettings, require_full_programs
 
 AnswerType = Literal["number", "bool", "string", "array", "multiset", "matrix", "graph", "permutation", "checked"]
 """`checked` answers are not unique: a checker judges them."""
@@ -98,14 +99,16 @@ class InstanceRequest(Request):
     """Content hash of the version wanted; None is the current one."""
     mode: Mode = "answer"
     template: Template = "full"
+    program: ProgramSettings = ProgramSettings()
+    """Where `mode` is `program`: the languages that the prompt allows."""
     reveal_answers: bool = False
-    """Show the ground truths; needs an admin key."""
+    """Show the ground truths; needs an admin key. Program mode has none to show."""
 
     @model_validator(mode="after")
     def _level_or_parameters(self) -> InstanceRequest:
         if (self.level is None) == (self.parameters is None):
             raise ValueError("give exactly one of `level` and `parameters`")
-        return self
+        return require_full_programs(self)
 
 
 class Instance(Response):

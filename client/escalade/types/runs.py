@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from escalade.types.base import MAX_COMPLETION_CHARS, Message, Mode, Request, Response, Template
 from escalade.types.environments import AnswerType, EnvironmentStatus
+from escalade.types.programs import ProgramSettings, require_full_programs
 from escalade.types.scores import Outcome, Verdict
 
 
@@ -63,8 +64,14 @@ class RunRequest(Request):
     """A score that the trainer brings counts as right at or above this."""
     mode: Mode = "answer"
     template: Template = "full"
+    program: ProgramSettings = ProgramSettings()
+    """How programs are judged, where `mode` is `program`."""
     reveal_answers: bool = False
-    """Show ground truths in this run's batches; needs an admin key."""
+    """Show ground truths in this run's batches; needs an admin key. Program mode has none to show."""
+
+    @model_validator(mode="after")
+    def _full_programs(self) -> RunRequest:
+        return require_full_programs(self)
 
 
 class RunPatch(Request):
@@ -88,6 +95,7 @@ class Run(Response):
     success_threshold: float
     mode: Mode = "answer"
     template: Template = "full"
+    program: ProgramSettings = ProgramSettings()
     reveal_answers: bool = False
     generation: int = Field(ge=0)
     last_cursor: int | None = None

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from escalade.types.base import MAX_COMPLETION_CHARS, Request, Response
+from escalade.types.base import MAX_COMPLETION_CHARS, Mode, Request, Response
+from escalade.types.programs import ProgramSettings
 
 Outcome = Literal["scored", "error", "expired"]
 """`error`: our infrastructure failed; never a 0. `expired`: the report never came."""
@@ -32,12 +33,16 @@ class ScoreItem(Request):
 
     instance: str = Field(max_length=80)
     completion: str = Field(max_length=MAX_COMPLETION_CHARS)
+    mode: Mode = "answer"
+    """What the completion was asked for: the same instance may be asked in both modes."""
 
 
 class ScoreRequest(Request):
     """Completions to judge, in any number of environments."""
 
     items: list[ScoreItem] = Field(min_length=1, max_length=4_096)
+    program: ProgramSettings = ProgramSettings()
+    """How the items of mode `program` are judged."""
 
 
 class ScoreOutcome(Response):
@@ -50,11 +55,11 @@ class ScoreOutcome(Response):
     accuracy: Literal[0, 1] | None = None
     verdict: Verdict | None = None
     extracted: str | None = None
-    """What was read as the answer, cut at 1,000 characters."""
+    """What was read as the answer or the program, cut at 1,000 characters."""
     format: str | None = None
     """Where the answer was found: `boxed`, `answer_tag`, `fenced`, or None."""
     detail: str | None = None
-    """For `error`: what failed."""
+    """For `error`: what failed. For programs: how many hidden inputs passed, or the compiler's words."""
 
 
 class ScoreList(Response):

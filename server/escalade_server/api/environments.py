@@ -52,6 +52,7 @@ async def serve_instances(name: Name, body: InstanceRequest, caller: Caller, ser
     return await instances.serve(
         services.database,
         buffer=services.buffer,
+        programs=services.programs,
         versions=services.versions,
         name=name,
         request=body,

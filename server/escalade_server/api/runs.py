@@ -115,7 +115,12 @@ async def move_deadline(
 async def report_attempts(run: OwnRun, body: AttemptReports, services: ServicesDep) -> AttemptResults:
     """Score and store rollouts. The same report again gives the first outcome; another answer is a conflict."""
     return await attempts.report(
-        services.journal, sandbox=services.sandbox, versions=services.versions, run=run, reports=body.attempts
+        services.journal,
+        sandbox=services.sandbox,
+        programs=services.programs,
+        versions=services.versions,
+        run=run,
+        reports=body.attempts,
     )
 
 

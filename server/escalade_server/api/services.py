@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from escalade_sandbox.types import Sandbox
 from escalade_server.instances.buffer import Buffer
+from escalade_server.instances.programs import Programs
 from escalade_server.instances.versions import Versions
-from escalade_server.runs.batches import Desk
+from escalade_server.runs.drafts import Desk
 from escalade_server.runs.journal import Journal
 from escalade_server.settings import Settings
 from escalade_server.storage.sessions import Database
@@ -22,15 +23,17 @@ class Services:
     sandbox: Sandbox
     versions: Versions
     buffer: Buffer
+    programs: Programs
     journal: Journal
 
     @property
     def desk(self) -> Desk:
         """What issuing batches needs."""
-        return Desk(self.journal, self.buffer, self.versions)
+        return Desk(self.journal, self.buffer, self.programs, self.versions)
 
     async def close(self) -> None:
         """Stop background work and close the connections; the sandbox belongs to whoever opened it."""
+        await self.programs.close()
         await self.buffer.close()
         await self.database.close()
 
@@ -38,11 +41,13 @@ class Services:
 def open_services(settings: Settings, sandbox: Sandbox) -> Services:
     """Put a server together."""
     database = Database(settings.database)
+    buffer = Buffer(database, sandbox, size=settings.buffer)
     return Services(
         settings=settings,
         database=database,
         sandbox=sandbox,
         versions=Versions(),
-        buffer=Buffer(database, sandbox, size=settings.buffer),
+        buffer=buffer,
+        programs=Programs(database, sandbox, buffer),
         journal=Journal(database),
     )

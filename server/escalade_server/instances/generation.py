@@ -174,13 +174,7 @@ async def _run_references(
     inputs: Sequence[str],
 ) -> int:
     """Run some references on the inputs and file what they print; returns how many compiled."""
-    limits = Limits(
-        cpu_s=definition.time_limit_s,
-        # Ground truth must not depend on how busy the machine is: CPU time decides, wall time only ends a hang.
-        wall_s=definition.time_limit_s * 4,
-        memory_bytes=definition.memory_limit_bytes,
-        output_bytes=8 << 20,
-    )
+    limits = reference_limits(definition)
     each = [Input(stdin=text.encode()) for text in inputs]
     jobs = [
         Job(program_of(definition.references[index]), each, limits, trust=Trust.TRUSTED, domain=version)
@@ -194,6 +188,17 @@ async def _run_references(
                 outputs[text][index] = printed
         compiled += done.compilation is None or done.compilation.status is Status.OK
     return compiled
+
+
+def reference_limits(definition: Definition) -> Limits:
+    """What a reference may use on one input."""
+    return Limits(
+        cpu_s=definition.time_limit_s,
+        # Ground truth must not depend on how busy the machine is: CPU time decides, wall time only ends a hang.
+        wall_s=definition.time_limit_s * 4,
+        memory_bytes=definition.memory_limit_bytes,
+        output_bytes=8 << 20,
+    )
 
 
 def _agreed(definition: Definition, outputs: Mapping[int, str], *, asked: int) -> str | None:

@@ -1,18 +1,21 @@
 """Prompts.
 
-Guarantee: a pure function of the definition and the instance's description; any change of the text raises
-`problems.definition.RENDERER`, and so makes new environment versions.
+Guarantee: pure functions of the definition, the instance's description, and in program mode the limits that were
+measured for its scale parameters; any change of the text that asks for answers raises `problems.definition.RENDERER`,
+and so makes new environment versions.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from escalade.types import AnswerSpec, Message, Template
+from escalade.types import AnswerSpec, Message, ProgramLanguage, Template
 from escalade_server.problems.definition import Definition
+from escalade_server.scoring.programs import ProgramLimits
 
+_LANGUAGES: dict[ProgramLanguage, str] = {"python": "Python 3", "cpp": "C++17"}
 _FORMS: dict[str, str] = {
     "number": "a single number, for example \\boxed{42}",
     "bool": "one word, for example \\boxed{YES}",
@@ -39,6 +42,34 @@ def render(
         f"Think it through, then end with the final answer in \\boxed{{}}: {answer_form(definition.answer)}.",
     ]
     return [Message(role="user", content="\n\n".join(part for part in parts if part))]
+
+
+def render_program(
+    definition: Definition,
+    parameters: Mapping[str, int],
+    limits: ProgramLimits,
+    languages: Sequence[ProgramLanguage],
+) -> list[Message]:
+    """The conversation that asks for a program; the same for every instance of an assignment."""
+    samples = [
+        f"Example {number}, input:\n```\n{sample.input.rstrip()}\n```\nOutput:\n```\n{sample.output.rstrip()}\n```"
+        for number, sample in enumerate(definition.samples, 1)
+    ]
+    named = [language for language in _LANGUAGES if language in languages]
+    times = ", ".join(f"{limits.cpu_s[language]:g} s of processor time in {_LANGUAGES[language]}" for language in named)
+    sizes = ", ".join(f"{name} = {value}" for name, value in parameters.items())
+    tags = " or ".join(f"```{language}" for language in named)
+    untagged = "with `#include` or `int main(` in it as C++, any other as Python" if len(named) > 1 else "as it is"
+    parts = [
+        definition.full_statement.strip(),
+        *samples,
+        f"Write a program in {' or '.join(_LANGUAGES[language] for language in named)} that reads such an input from "
+        "standard input and writes the answer, and nothing else, to standard output. It will be run on hidden inputs "
+        f"of this size: {sizes}. For each input it has {times}, and {limits.memory_bytes >> 20} MiB of memory.",
+        f"Think it through, then end with the whole program in one fenced code block that begins with {tags}. The last "
+        f"such block counts; a block without a language is taken {untagged}.",
+    ]
+    return [Message(role="user", content="\n\n".join(parts))]
 
 
 def answer_form(spec: AnswerSpec) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from escalade.types import ScoreList, ScoreOutcome, ScoreRequest
+from contextlib import aclosing
+
+from escalade.types import ProgramSettings, ScoreList, ScoreOutcome, ScoreRequest
 from escalade_sandbox.types import Sandbox
 from escalade_server.errors import InstanceNotFound
 from escalade_server.instances.generation import checker_of
+from escalade_server.instances.programs import Asked, Programs
+from escalade_server.instances.seeds import is_hidden
 from escalade_server.instances.versions import Version, Versions
-from escalade_server.scoring.judging import Question, judge_all
+from escalade_server.scoring.judging import Judgement, Question, judge_all
 from escalade_server.storage import instances
 from escalade_server.storage.sessions import Database
 
@@ -23,35 +27,58 @@ def question(*, given: str | None, truth: str | None, version: Version, completi
     )
 
 
-async def score(database: Database, *, sandbox: Sandbox, versions: Versions, request: ScoreRequest) -> ScoreList:
-    """Judge each completion against its instance's ground truth, in order.
+def asked_of(origin: instances.Origin, version: Version, completion: str, settings: ProgramSettings) -> Asked:
+    """What a completion that holds a program is judged by."""
+    return Asked(version, origin.level, origin.parameters, origin.seed, completion, settings)
+
+
+async def score(
+    database: Database,
+    *,
+    sandbox: Sandbox,
+    programs: Programs,
+    versions: Versions,
+    request: ScoreRequest,
+    owner: str,
+) -> ScoreList:
+    """Judge each completion in the mode that its item names, in order.
 
     Raises:
-        InstanceNotFound: This server never made one of the instances.
+        InstanceNotFound: This server never served one of the instances.
     """
     async with database.read() as session:
-        found = await instances.truths(session, sorted({item.instance for item in request.items}))
+        identities = sorted({item.instance for item in request.items})
+        found = await instances.truths(session, identities)
+        origins = await instances.origins(session, identities)
         parsed = await versions.get(session, {row.version_id for row in found.values()})
-    questions = []
+    questions: dict[int, Question] = {}
+    asked: dict[int, Asked] = {}
     for index, item in enumerate(request.items):
         row = found.get(item.instance)
-        if row is None or row.truth is None:
+        # Hidden inputs are stored as instances are, but no prompt shows them.
+        if row is None or row.truth is None or is_hidden(origins[item.instance].seed):
             raise InstanceNotFound(f"`items.{index}.instance`: this server has served no instance {item.instance!r}.")
         version = parsed[row.version_id]
-        questions.append(question(given=row.input, truth=row.truth, version=version, completion=item.completion))
-    judgements = await judge_all(sandbox, questions)
-    return ScoreList(
-        outcomes=[
-            ScoreOutcome(
-                instance=item.instance,
-                outcome=judgement.outcome,
-                score=judgement.score,
-                accuracy=judgement.accuracy,
-                verdict=judgement.verdict,
-                extracted=judgement.extracted,
-                format=judgement.format,
-                detail=judgement.detail,
-            )
-            for item, judgement in zip(request.items, judgements, strict=True)
-        ]
+        if item.mode == "program":
+            asked[index] = asked_of(origins[item.instance], version, item.completion, request.program)
+        else:
+            questions[index] = question(given=row.input, truth=row.truth, version=version, completion=item.completion)
+    judged = dict(zip(questions, await judge_all(sandbox, list(questions.values())), strict=True))
+    async with aclosing(programs.judge(list(asked.values()), owner=owner)) as portions:
+        places = list(asked)
+        async for portion in portions:
+            judged.update({places[place]: judgement for place, judgement in portion.items()})
+    return ScoreList(outcomes=[_present(item.instance, judged[index]) for index, item in enumerate(request.items)])
+
+
+def _present(instance: str, judgement: Judgement) -> ScoreOutcome:
+    return ScoreOutcome(
+        instance=instance,
+        outcome=judgement.outcome,
+        score=judgement.score,
+        accuracy=judgement.accuracy,
+        verdict=judgement.verdict,
+        extracted=judgement.extracted,
+        format=judgement.format,
+        detail=judgement.detail,
     )

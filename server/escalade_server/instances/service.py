@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from escalade.types import Instance, InstanceList, InstanceRequest, Template
+from escalade.types import Instance, InstanceList, InstanceRequest, Message, Mode, ProgramSettings, Template
 from escalade_server.errors import EnvironmentNotFound, LevelOutOfRange, NotServable, ScopeMissing, VersionNotFound
 from escalade_server.instances.buffer import Buffer, Source
-from escalade_server.instances.rendering import render
+from escalade_server.instances.programs import Programs
+from escalade_server.instances.rendering import render, render_program
 from escalade_server.instances.versions import Version, Versions
 from escalade_server.problems.definition import Definition
+from escalade_server.scoring.programs import ProgramLimits
 from escalade_server.storage import environments
 from escalade_server.storage import instances as queries
 from escalade_server.storage.sessions import Database
 
 
 async def serve(
-    database: Database, *, buffer: Buffer, versions: Versions, name: str, request: InstanceRequest, admin: bool
+    database: Database,
+    *,
+    buffer: Buffer,
+    programs: Programs,
+    versions: Versions,
+    name: str,
+    request: InstanceRequest,
+    admin: bool,
 ) -> InstanceList:
     """The first `count` draws of the stream that (version, level or parameters, split, seed) names.
 
@@ -45,11 +55,11 @@ async def serve(
     level, parameters = locate(version.definition, request.level, request.parameters)
     source = Source(version, level, parameters, request.split, request.seed)
     drawn = await buffer.draw(source, range(request.count))
-    return InstanceList(
-        instances=[
-            present(row, name, version, template=request.template, reveal=request.reveal_answers) for row in drawn
-        ]
-    )
+    asks = Asks(request.template, request.reveal_answers)
+    if request.mode == "program":
+        asks = Asks(program=request.program, limits=await programs.limits(source))
+        programs.ahead(source, [row.seed for row in drawn], request.program.instances)
+    return InstanceList(instances=[present(row, name, version, asks) for row in drawn])
 
 
 def locate(
@@ -80,17 +90,45 @@ def locate(
     return (definition.ladder.index(chosen) if chosen in definition.ladder else None), chosen
 
 
-def present(
-    row: queries.Shown, name: str, version: Version, *, template: Template = "full", reveal: bool = False
-) -> Instance:
-    """An instance as it is served; with its ground truth only where an admin asked for it."""
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """How instances are shown."""
+
+    template: Template = "full"
+    reveal: bool = False
+    """With their ground truths; an admin asked for it."""
+    program: ProgramSettings | None = None
+    """Ask for programs, and not for answers."""
+    limits: ProgramLimits | None = None
+    """Of programs."""
+
+    @property
+    def mode(self) -> Mode:
+        """What is asked for."""
+        return "answer" if self.program is None else "program"
+
+    def messages(self, row: queries.Shown, name: str, version: Version) -> list[Message]:
+        """The conversation that asks."""
+        if self.program is None:
+            return render(version.definition, row.description or {}, name=name, template=self.template)
+        assert self.limits is not None, "programs have limits"
+        return render_program(version.definition, row.parameters, self.limits, self.program.languages)
+
+    def answer(self, row: queries.Shown) -> str | None:
+        """The ground truth, if it is to be shown; what programs are judged by are other inputs than this one."""
+        return row.truth if self.reveal and self.program is None else None
+
+
+def present(row: queries.Shown, name: str, version: Version, asks: Asks) -> Instance:
+    """An instance as it is served."""
     return Instance(
         instance=row.id,
         environment=name,
         version=version.hash,
         level=row.level,
         parameters=row.parameters,
+        mode=asks.mode,
         answer_type=version.definition.answer.type,
-        messages=render(version.definition, row.description or {}, name=name, template=template),
-        answer=row.truth if reveal else None,
+        messages=asks.messages(row, name, version),
+        answer=asks.answer(row),
     )

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
 from escalade.types import AttemptOutcome, AttemptReport, AttemptResults
 from escalade_sandbox.types import Sandbox
 from escalade_server.errors import AttemptConflict, GroupNotFound, RolloutOutOfRange
-from escalade_server.instances.scores import question
+from escalade_server.instances.programs import Asked, Programs
+from escalade_server.instances.scores import asked_of, question
 from escalade_server.instances.versions import Versions
 from escalade_server.runs import pool
 from escalade_server.runs.closing import close_complete, close_overdue
+from escalade_server.runs.drafts import program_settings
 from escalade_server.runs.journal import Journal, Writer
 from escalade_server.scoring.judging import Judgement, Question, judge_all, judge_score
 from escalade_server.storage import attempts, instances, runs, tables
@@ -43,9 +46,17 @@ class Filed:
 
 
 async def report(
-    journal: Journal, *, sandbox: Sandbox, versions: Versions, run: tables.Run, reports: Sequence[AttemptReport]
+    journal: Journal,
+    *,
+    sandbox: Sandbox,
+    programs: Programs,
+    versions: Versions,
+    run: tables.Run,
+    reports: Sequence[AttemptReport],
 ) -> AttemptResults:
     """Score and store each rollout once, and close the groups that are now complete.
+
+    Programs take long: they are stored portion by portion, so that a report that is sent again goes on from there.
 
     Raises:
         GroupNotFound: The run has no such group.
@@ -60,14 +71,26 @@ async def report(
             _require_same(item, known.get(item.key), new.get(item.key))
             if item.key not in known or known[item.key].outcome == "error":
                 new.setdefault(item.key, item)
-        questions = await _questions(session, versions, run, list(new.values()))
+        told = {key: item for key, item in new.items() if item.report.completion is not None}
+        asked, questions = await _questions(session, versions, run, told)
     judged = dict(zip(questions, await judge_all(sandbox, list(questions.values())), strict=True))
     threshold = run.settings["success_threshold"]
     for key, item in new.items():
         if item.report.score is not None:
             judged[key] = judge_score(item.report.score, threshold)
+    closed: list[str] = []
+    waiting = dict(new)
+    async with aclosing(programs.judge(list(asked.values()), owner=run.id)) as portions:
+        keys = list(asked)
+        async for portion in portions:
+            judged.update({keys[place]: judgement for place, judgement in portion.items()})
+            if len(judged) < len(new):
+                ready = {key: waiting.pop(key) for key in judged if key in waiting}
+                async with journal.writing(run.id) as writer:
+                    closed += (await _store(writer, list(ready.values()), ready, judged))[1]
     async with journal.writing(run.id) as writer:
-        stored, closed = await _store(writer, filed, new, judged)
+        stored, closed_last = await _store(writer, filed, waiting, judged)
+    closed += closed_last
     first: set[Key] = set()
     outcomes = []
     for item in filed:
@@ -117,21 +140,37 @@ def _require_same(item: Filed, stored: attempts.Stored | None, earlier: Filed | 
 
 
 async def _questions(
-    session: AsyncSession, versions: Versions, run: tables.Run, items: Sequence[Filed]
-) -> dict[Key, Question]:
-    found = await instances.truths(session, sorted({item.group.instance_id or "" for item in items}))
-    positions = {item.group.environment for item in items}
+    session: AsyncSession, versions: Versions, run: tables.Run, told: Mapping[Key, Filed]
+) -> tuple[dict[Key, Asked], dict[Key, Question]]:
+    """What the completions are judged by, in the run's mode: as programs, or as answers."""
+    identities = sorted({item.group.instance_id or "" for item in told.values()})
+    positions = {item.group.environment for item in told.values()}
     members = {member.position: member for member in await pool.members(session, run.id, positions)}
-    parsed = await versions.get(session, {members[item.group.environment].version_id for item in items})
-    questions = {}
-    for item in items:
-        if item.report.completion is not None:
-            version = parsed[members[item.group.environment].version_id]
-            row = found[item.group.instance_id or ""]
-            questions[item.key] = question(
-                given=row.input, truth=row.truth, version=version, completion=item.report.completion
+    parsed = await versions.get(session, {members[position].version_id for position in positions})
+    version_of = {position: parsed[members[position].version_id] for position in positions}
+    settings = program_settings(run)
+    if settings is not None:
+        origins = await instances.origins(session, identities)
+        return {
+            key: asked_of(
+                origins[item.group.instance_id or ""],
+                version_of[item.group.environment],
+                item.report.completion or "",
+                settings,
             )
-    return questions
+            for key, item in told.items()
+        }, {}
+    found = await instances.truths(session, identities)
+    questions = {}
+    for key, item in told.items():
+        row = found[item.group.instance_id or ""]
+        questions[key] = question(
+            given=row.input,
+            truth=row.truth,
+            version=version_of[item.group.environment],
+            completion=item.report.completion or "",
+        )
+    return {}, questions
 
 
 async def _store(

@@ -8,11 +8,10 @@ finds a batch half-made (another died, or is at it) goes on where that one stand
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
-from escalade.types import Batch, BatchRequest, Deadline, Group, Template
+from escalade.types import Batch, BatchRequest, Deadline
 from escalade_server.curriculum.types import PolicyError
 from escalade_server.errors import (
     BatchConflict,
@@ -24,46 +23,18 @@ from escalade_server.errors import (
     PoolExhausted,
     RunNotFound,
 )
-from escalade_server.instances.buffer import Buffer, Source
-from escalade_server.instances.rendering import render
-from escalade_server.instances.versions import Version, Versions
 from escalade_server.runs import pool
 from escalade_server.runs.closing import close_now, close_overdue, name_of
+from escalade_server.runs.drafts import Desk, Draft, draw_ahead, present, program_settings, source_of
 from escalade_server.runs.journal import Journal, Writer
 from escalade_server.runs.pool import Member
 from escalade_server.runs.state import TICK_EVERY, advanced, plan_batch, plan_replacement
 from escalade_server.storage import instances, runs, tables
 from escalade_server.storage.clock import now
-from escalade_server.storage.sessions import AsyncSession, Database
+from escalade_server.storage.sessions import AsyncSession
 
 REPLACEMENTS = 64
 """Rounds of replacing groups that cannot be made before giving up on the batch."""
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What issuing needs beside the database."""
-
-    journal: Journal
-    buffer: Buffer
-    versions: Versions
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A batch as it is stored, with what is needed to make and show it."""
-
-    run: tables.Run
-    batch: tables.Batch
-    groups: Sequence[runs.Issued]
-    members: Mapping[int, Member]
-    versions: Mapping[str, Version]
-    shown: Mapping[str, instances.Shown]
-    """Instances that were read with it; the others are read when the batch is shown."""
-
-    def source(self, environment: int, level: int) -> Source:
-        """Where a group's instance is drawn from."""
-        return _source(self.run, self.members, self.versions, environment, level)
 
 
 async def issue(desk: Desk, *, run: tables.Run, cursor: int, request: BatchRequest, refill: int = 0) -> Batch:
@@ -97,8 +68,8 @@ async def issue(desk: Desk, *, run: tables.Run, cursor: int, request: BatchReque
         draft = await _materialise(desk, draft)
     else:
         raise PoolExhausted(f"Cursor {cursor}: no instances could be made in {REPLACEMENTS} rounds of replacements.")
-    _draw_ahead(desk, draft)
-    return await _present(database, draft)
+    draw_ahead(desk, draft)
+    return await present(desk, draft)
 
 
 async def require_batch(session: AsyncSession, run: tables.Run, cursor: int) -> tables.Batch:
@@ -177,12 +148,16 @@ async def _plan(writer: Writer, desk: Desk, cursor: int, refill: int, groups: in
     members = await _members(writer.session, run.id, {group.environment for group in planned})
     versions = await desk.versions.get(writer.session, {member.version_id for member in members.values()})
     streams = {
-        (environment, level): _source(run, members, versions, environment, level).stream
+        (environment, level): source_of(run, members, versions, environment, level).stream
         for environment, level in {(group.environment, group.level) for group in planned}
     }
     wanted = [(streams[group.environment, group.level], group.ordinal) for group in planned]
     drawn = await instances.drawn(writer.session, set(wanted))
     ready = all(key in drawn for key in wanted)
+    if program_settings(run) is not None:
+        levels = {(group.environment, group.level) for group in planned}
+        sources = [source_of(run, members, versions, environment, level) for environment, level in levels]
+        ready = ready and await desk.programs.known(writer.session, sources)
     batch = tables.Batch(
         run_id=run.id,
         generation=run.generation,
@@ -252,13 +227,6 @@ async def _members(session: AsyncSession, run_id: str, positions: Collection[int
     return {member.position: member for member in await pool.members(session, run_id, positions)}
 
 
-def _source(
-    run: tables.Run, members: Mapping[int, Member], versions: Mapping[str, Version], environment: int, level: int
-) -> Source:
-    version = versions[members[environment].version_id]
-    return Source(version, level, version.definition.ladder[level], "train", run.settings["seed"])
-
-
 async def _materialise(desk: Desk, draft: Draft) -> Draft:
     """Make the missing instances and file them; replace the groups whose environment gives none."""
     missing: dict[tuple[int, int], list[runs.Issued]] = {}
@@ -268,6 +236,8 @@ async def _materialise(desk: Desk, draft: Draft) -> Draft:
 
     async def draw(key: tuple[int, int]) -> list[instances.Shown] | LevelUnavailable:
         try:
+            if draft.program is not None:
+                await desk.programs.limits(draft.source(*key))
             return await desk.buffer.draw(draft.source(*key), [group.ordinal for group in missing[key]])
         except LevelUnavailable as none:
             return none
@@ -329,50 +299,3 @@ async def _replace(writer: Writer, draft: Draft, barren: Mapping[int, LevelUnava
         await runs.reassign(
             writer.session, group.id, environment=plan.environment, level=plan.level, ordinal=plan.ordinal
         )
-
-
-def _draw_ahead(desk: Desk, draft: Draft) -> None:
-    """Keep the next draws in store: of the levels served, and of the levels next to them."""
-    through: dict[tuple[int, int], int] = {}
-    for group in draft.groups:
-        top = draft.members[group.environment].top_level
-        for level in range(max(0, group.level - 1), min(top, group.level + 1) + 1):
-            used = group.ordinal + 1 if level == group.level else 0
-            key = (group.environment, level)
-            through[key] = max(through.get(key, 0), used + desk.buffer.reserve)
-    for key, count in through.items():
-        desk.buffer.ahead(draft.source(*key), count)
-
-
-async def _present(database: Database, draft: Draft) -> Batch:
-    """A batch that is ready, as it is served."""
-    found = draft.shown
-    if not found:
-        async with database.read() as session:
-            found = await instances.shown(session, [group.instance_id or "" for group in draft.groups])
-    return Batch(
-        run=draft.run.id,
-        cursor=draft.batch.cursor,
-        groups=[_present_group(draft, group, found[group.instance_id or ""]) for group in draft.groups],
-    )
-
-
-def _present_group(draft: Draft, group: runs.Issued, row: instances.Shown) -> Group:
-    member = draft.members[group.environment]
-    version = draft.versions[member.version_id]
-    settings = draft.run.settings
-    # Runs made before there were templates have none in their settings.
-    template: Template = settings.get("template", "full")
-    assert group.deadline is not None, "a ready batch has deadlines"
-    return Group(
-        group=name_of(group),
-        instance=row.id,
-        environment=member.slug,
-        version=version.hash,
-        level=group.level,
-        answer_type=version.definition.answer.type,
-        messages=render(version.definition, row.description or {}, name=member.slug, template=template),
-        rollouts=group.rollouts,
-        deadline=group.deadline,
-        answer=row.truth if settings["reveal_answers"] else None,
-    )

@@ -17,7 +17,17 @@ from escalade_server.storage import tables
 from escalade_server.storage.clock import new_id, now
 from escalade_server.storage.sessions import AsyncSession
 
-SHOWN = ("curriculum", "groups", "rollouts", "seed", "success_threshold", "mode", "template", "reveal_answers")
+SHOWN = (
+    "curriculum",
+    "groups",
+    "rollouts",
+    "seed",
+    "success_threshold",
+    "mode",
+    "template",
+    "program",
+    "reveal_answers",
+)
 
 
 async def create(session: AsyncSession, *, owner: str, request: RunRequest, admin: bool) -> Run:

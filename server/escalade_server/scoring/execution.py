@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
 from escalade_sandbox.types import Job, JobResult, Sandbox, SandboxBusy, SandboxError
 from escalade_server.errors import SandboxFailed, SandboxQueueFull
 
@@ -21,3 +25,26 @@ async def run(sandbox: Sandbox, job: Job) -> JobResult:
         ) from busy
     except SandboxError as fault:
         raise SandboxFailed(f"The sandbox failed: {fault}", retry_after_s=5.0) from fault
+
+
+PATIENCE_S = 300.0
+"""How long work that can wait is tried again while the sandbox's queue is full."""
+PAUSE_MOST_S = 5.0
+Done = TypeVar("Done")
+
+
+async def patiently(work: Callable[[], Awaitable[Done]], patience_s: float = PATIENCE_S) -> Done:
+    """Do work that needs the sandbox, again and again while the sandbox's queue is full.
+
+    Raises:
+        SandboxQueueFull: It still was after `patience_s` seconds.
+    """
+    clock = asyncio.get_running_loop().time
+    until = clock() + patience_s
+    while True:
+        try:
+            return await work()
+        except SandboxQueueFull as full:
+            if clock() >= until:
+                raise
+            await asyncio.sleep(min(PAUSE_MOST_S, full.retry_after_s or PAUSE_MOST_S))

@@ -9,7 +9,7 @@ from sqlalchemy import Row, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from escalade_server.storage.statements import among, insert_new, pairs_among
-from escalade_server.storage.tables import Draw, Instance, Stream
+from escalade_server.storage.tables import Draw, Instance, ProgramLimits, Stream
 
 
 class Shown(NamedTuple):
@@ -18,11 +18,12 @@ class Shown(NamedTuple):
     id: str
     level: int | None
     parameters: dict[str, Any]
+    seed: int
     description: dict[str, Any] | None
     truth: str | None
 
 
-_SHOWN = (Instance.id, Instance.level, Instance.parameters, Instance.description, Instance.truth)
+_SHOWN = (Instance.id, Instance.level, Instance.parameters, Instance.seed, Instance.description, Instance.truth)
 
 
 async def shown(session: AsyncSession, ids: Sequence[str]) -> dict[str, Shown]:
@@ -46,6 +47,32 @@ async def drawn(session: AsyncSession, wanted: Iterable[tuple[str, int]]) -> dic
         .where(pairs_among(session, (Draw.stream_id, Draw.ordinal), wanted))
     )
     return {(stream, ordinal): Shown(*row) for stream, ordinal, *row in await session.execute(query)}
+
+
+class Origin(NamedTuple):
+    """Where an instance comes from."""
+
+    level: int | None
+    parameters: dict[str, int]
+    seed: int
+
+
+async def origins(session: AsyncSession, ids: Sequence[str]) -> dict[str, Origin]:
+    """Where instances come from, by identity."""
+    columns = (Instance.id, Instance.level, Instance.parameters, Instance.seed)
+    rows = await session.execute(select(*columns).where(among(session, Instance.id, ids)))
+    return {identity: Origin(*origin) for identity, *origin in rows}
+
+
+async def program_limits(session: AsyncSession, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The limits stored under these identities."""
+    query = select(ProgramLimits.id, ProgramLimits.limits).where(among(session, ProgramLimits.id, ids))
+    return {identity: limits for identity, limits in await session.execute(query)}
+
+
+async def add_program_limits(session: AsyncSession, row: Mapping[str, Any]) -> None:
+    """Store limits, unless there are some: the first ones stay."""
+    await insert_new(session, ProgramLimits, [row])
 
 
 async def get_stream(session: AsyncSession, stream_id: str) -> Stream | None:

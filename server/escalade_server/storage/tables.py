@@ -187,6 +187,19 @@ class Stream(Base):
     """No further distinct input is expected; from here on inputs repeat."""
 
 
+class ProgramLimits(Base):
+    """What programs may use at one assignment of a version: measured once, so that all of them meet the same."""
+
+    __tablename__ = "program_limits"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """Hash of version and scale parameters."""
+    version_id: Mapped[str] = mapped_column(ForeignKey("environment_version.id"))
+    limits: Mapped[dict[str, Any]]
+    """`cpu_s` by language, `memory_bytes`, and what the references were `measured` to use."""
+    created_at: Mapped[datetime]
+
+
 class Draw(Base):
     """The instance that a stream's n-th draw is."""
 

@@ -6,7 +6,7 @@ import sys
 
 import escalade
 from escalade import errors, types
-from escalade._requests import RunFields
+from escalade._fields import RunFields
 
 
 def test_all_names_every_public_member():

@@ -1,0 +1,83 @@
+"""Settings as plain dictionaries, with their keys checked by type checkers.
+
+Guarantee: nothing here exists at run time but names; the models of `escalade.types` check the values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypedDict
+
+from escalade.types import (
+    AnswerType,
+    CurriculumSettings,
+    EnvironmentStatus,
+    Mode,
+    PoolFilter,
+    ProgramLanguage,
+    ProgramSettings,
+    Stratum,
+    Template,
+)
+
+
+class StratumFields(TypedDict, total=False):
+    """Fields of `escalade.types.Stratum`."""
+
+    tag: str
+    answer_type: AnswerType
+    share: float
+    weight: float
+
+
+class CurriculumFields(TypedDict, total=False):
+    """Fields of `escalade.types.CurriculumSettings`."""
+
+    policy: str
+    constants: Mapping[str, float]
+    strata: Sequence[Stratum | StratumFields]
+
+
+class PoolFields(TypedDict, total=False):
+    """Fields of `escalade.types.PoolFilter`."""
+
+    environments: Sequence[str]
+    tags: Sequence[str]
+    answer_types: Sequence[AnswerType]
+    sources: Sequence[str]
+    statuses: Sequence[EnvironmentStatus]
+
+
+class ProgramFields(TypedDict, total=False):
+    """Fields of `escalade.types.ProgramSettings`."""
+
+    instances: int
+    score: Literal["all", "share"]
+    feedback: bool
+    languages: Sequence[ProgramLanguage]
+
+
+class RunFields(TypedDict, total=False):
+    """Settings of a new run; what is left out is the server's default. See `escalade.types.RunRequest`."""
+
+    curriculum: CurriculumSettings | CurriculumFields
+    pool: PoolFilter | PoolFields
+    groups: int
+    rollouts: int
+    seed: int
+    deadline_s: float
+    success_threshold: float
+    mode: Mode
+    template: Template
+    program: ProgramSettings | ProgramFields
+    reveal_answers: bool
+
+
+class ForkFields(TypedDict, total=False):
+    """What a fork changes; the rest is as in the run that it branches from. See `escalade.types.ForkRequest`."""
+
+    constants: Mapping[str, float]
+    groups: int
+    rollouts: int
+    seed: int
+    deadline_s: float
