@@ -1,14 +1,15 @@
 """The server's settings, read from the environment once: the only module that reads it.
 
 Every variable is `ESCALADE_` plus the field's name in capitals; a wrong value is an error that names the variable.
+The thresholds of verification are `ESCALADE_VERIFICATION_` plus theirs, such as `ESCALADE_VERIFICATION_LEVEL_DRAWS`.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -19,10 +20,78 @@ def _default_data() -> Path:
     return Xdg().xdg_data_home / "escalade"
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+Draws = Annotated[int, Field(ge=1, le=1_000)]
+
+
+class Thresholds(BaseModel):
+    """What an environment must reach to be verified, and how many draws are made to find out.
+
+    Fewer draws are quicker and find less; docs/verification.md says what each check does.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    determinism_draws: Draws = 32
+    """Draws that are made again in other processes and under other hash seeds."""
+    breadth_draws: Draws = 100
+    """Draws at random scale parameters, on which the solutions vote."""
+    depth_draws: Draws = 100
+    """Draws at the top of the ladder."""
+    depth_draws_at_most: Annotated[int, Field(ge=1, le=4_000)] = 400
+    """Draws there where the first ones leave it open whether one answer comes too often."""
+    level_draws: Draws = 32
+    """Draws at every level, and at the parameters' minimum and maximum."""
+    max_generator_ms: float = Field(default=1_000.0, gt=0)
+    """99th percentile of the generator's CPU time; a draw that takes twice as long is ended."""
+    max_failed_draws: Share = 0.05
+    """Share of draws for which the generator may hang, crash or give no input; the next seed is taken then."""
+    min_agreement: Share = 0.75
+    """Share of the usable solutions that agree on every generated input; below it, the generator is wrong."""
+    min_solutions: int = Field(default=2, ge=1)
+    """Agreeing solutions that an oracle takes; a single one will do if it passes `min_fixed_tests`."""
+    min_fixed_tests: int = Field(default=2, ge=1)
+    """Fixed tests with answers, samples included, that stand in for a second solution."""
+    max_fixed_tests: int = Field(default=50, ge=0, le=1_000)
+    """Fixed tests that are run, in the source's order."""
+    min_distinct_outputs: int = Field(default=10, ge=2)
+    """Distinct answers among the first `depth_draws`, where the answers' domain is large."""
+    max_modal_share: Share = 0.30
+    """Share of the most frequent answer at the top of the ladder; more is refused only where it is significant."""
+    max_modal_share_small: Share = 0.80
+    """The same where there are few possible answers, such as yes and no."""
+    min_solved: Share = 0.95
+    """Share of a level's inputs whose answer the oracle agrees on within the limits."""
+    min_distinct_inputs: int = Field(default=10, ge=1)
+    """Distinct inputs of a level; one with fewer leaves the ladder."""
+    max_guessability: Share = 0.50
+    """Share of a level's answers that a trivial strategy gets; a level with significantly more leaves the ladder
+    (`max_modal_share_small` where there are few possible answers)."""
+    min_levels: int = Field(default=2, ge=1)
+    """Levels that must be left."""
+    min_kept_levels: Share = 0.5
+    """Share of the ladder that must be left."""
+    max_prompt_chars: int = Field(default=16_000, ge=1)
+    """Longest prompt; a level with a longer one leaves the ladder."""
+    max_prompt_tokens: int = Field(default=8_192, ge=1)
+    """The same in tokens, where a tokenizer is configured."""
+    min_wrong_caught: Share = 1.0
+    """Share of the solutions known to give wrong answers that give one on some generated input."""
+    max_wrong_solutions: int = Field(default=16, ge=0)
+    """Wrong solutions that are tried, in the source's order."""
+
+
 class Settings(BaseSettings):
     """What an operator can set."""
 
-    model_config = SettingsConfigDict(env_prefix="ESCALADE_", env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="ESCALADE_",
+        env_ignore_empty=True,
+        env_nested_delimiter="_",
+        env_nested_max_split=1,
+        extra="ignore",
+        frozen=True,
+    )
 
     data: Path = Field(default_factory=_default_data)
     """Folder of the embedded database and the first admin key."""
@@ -45,6 +114,8 @@ class Settings(BaseSettings):
     """Longest request body."""
     buffer: int = Field(default=16, ge=1, le=1_024)
     """Instances made at a time for one level, so that the next batches find theirs ready."""
+    verification: Thresholds = Thresholds()
+    """Draws and thresholds of verification."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("data")

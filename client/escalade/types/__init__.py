@@ -45,6 +45,16 @@ from escalade.types.histories import (
 )
 from escalade.types.keys import Key, KeyRequest, NewKey
 from escalade.types.programs import ProgramLanguage, ProgramSettings
+from escalade.types.reports import (
+    MAX_EXCERPT_CHARS,
+    Check,
+    Evidence,
+    LevelReport,
+    ReportVerdict,
+    SolutionReport,
+    Standing,
+    VerificationReport,
+)
 from escalade.types.runs import (
     ActiveMember,
     AttemptOutcome,
@@ -74,6 +84,7 @@ from escalade.types.scores import Outcome, ScoreItem, ScoreList, ScoreOutcome, S
 
 __all__ = [
     "MAX_COMPLETION_CHARS",
+    "MAX_EXCERPT_CHARS",
     "MAX_INSTANCES",
     "ActiveMember",
     "AnswerSpec",
@@ -84,6 +95,7 @@ __all__ = [
     "AttemptResults",
     "Batch",
     "BatchRequest",
+    "Check",
     "Checkpoint",
     "CheckpointRequest",
     "ClosedGroups",
@@ -96,6 +108,7 @@ __all__ = [
     "EnvironmentStatus",
     "EnvironmentSummary",
     "Event",
+    "Evidence",
     "Fork",
     "ForkRequest",
     "Group",
@@ -109,6 +122,7 @@ __all__ = [
     "Key",
     "KeyRequest",
     "Level",
+    "LevelReport",
     "Message",
     "Mode",
     "NewKey",
@@ -120,6 +134,7 @@ __all__ = [
     "ProgramSettings",
     "Readiness",
     "RefusedEntry",
+    "ReportVerdict",
     "Request",
     "Response",
     "Restoration",
@@ -134,10 +149,13 @@ __all__ = [
     "ScoreList",
     "ScoreOutcome",
     "ScoreRequest",
+    "SolutionReport",
+    "Standing",
     "StatusRequest",
     "StepMetrics",
     "Stratum",
     "Suspect",
     "Template",
     "Verdict",
+    "VerificationReport",
 ]

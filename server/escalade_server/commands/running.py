@@ -34,7 +34,7 @@ def load_settings(**changes: Any) -> Settings:
         _ = settings.database
     except ValidationError as error:
         first = error.errors()[0]
-        fail(f"ESCALADE_{str(first['loc'][0]).upper()}: {first['msg']}")
+        fail(f"ESCALADE_{'_'.join(map(str, first['loc'])).upper()}: {first['msg']}")
     except ValueError as error:
         fail(str(error))
     return settings

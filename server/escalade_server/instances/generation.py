@@ -12,12 +12,14 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from escalade_sandbox.types import (
     Input,
     Job,
+    JobResult,
     Limits,
     Program,
     Result,
@@ -26,10 +28,11 @@ from escalade_sandbox.types import (
     Trust,
 )
 from escalade_server.errors import SandboxFailed
-from escalade_server.problems.definition import Code, Definition, Generator
+from escalade_server.problems.definition import Code, Definition, Generator, Solution
 from escalade_server.scoring.checkers import Case, CheckProgram, check_all
 from escalade_server.scoring.comparators import agree
 from escalade_server.scoring.execution import run
+from escalade_server.scoring.voting import vote
 
 MIN_AGREEMENT = 0.75
 """Share of the usable references that must agree where the first two do not."""
@@ -43,6 +46,8 @@ class Unmade:
     """Why a seed has no instance."""
 
     reason: str
+    status: Status | None = None
+    """How the generator ended, where it is to blame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +125,41 @@ async def generate(
         SandboxFailed: The sandbox cannot be reached or failed twice.
         SandboxQueueFull: The sandbox's queue is full.
     """
-    if generator.function is None:
-        names = tuple(f"--{name}={value}" for name, value in sorted(parameters.items()))
-        inputs = [Input(arguments=(*names, str(seed))) for seed in seeds]
-    else:
-        inputs = [Input(stdin=json.dumps({"arguments": [dict(parameters)], "seed": seed}).encode()) for seed in seeds]
-    program = program_of(generator, generator.function)
-    done = await run(sandbox, Job(program, inputs, GENERATOR_LIMITS, trust=Trust.TRUSTED, domain=version))
+    return await draw(sandbox, version=version, generator=generator, asked=[(parameters, seed) for seed in seeds])
+
+
+async def draw(
+    sandbox: Sandbox,
+    *,
+    version: str,
+    generator: Generator,
+    asked: Sequence[tuple[Mapping[str, int], int]],
+    limits: Limits = GENERATOR_LIMITS,
+    hash_seed: int = 0,
+) -> list[Draft | Unmade]:
+    """Run the generator once per pair of scale parameters and seed, in one job.
+
+    Raises:
+        SandboxFailed: The sandbox cannot be reached or failed twice.
+        SandboxQueueFull: The sandbox's queue is full.
+    """
+    if not asked:
+        return []
+    made = _call_of_program if generator.function is None else _call_of_function
+    inputs = [made(parameters, seed) for parameters, seed in asked]
+    program = replace(program_of(generator, generator.function), hash_seed=hash_seed)
+    done = await run(sandbox, Job(program, inputs, limits, trust=Trust.TRUSTED, domain=version))
     read = _read_program if generator.function is None else _read_function
     return [_draft(result, read) for result in done.results]
+
+
+def _call_of_program(parameters: Mapping[str, int], seed: int) -> Input:
+    names = tuple(f"--{name}={value}" for name, value in sorted(parameters.items()))
+    return Input(arguments=(*names, str(seed)))
+
+
+def _call_of_function(parameters: Mapping[str, int], seed: int) -> Input:
+    return Input(stdin=json.dumps({"arguments": [dict(parameters)], "seed": seed}).encode())
 
 
 async def answer(
@@ -154,15 +185,41 @@ async def answer(
         compiled += await _run_references(sandbox, version, definition, first, outputs, inputs)
     checker = checker_of(definition, version)
     if checker is not None:
-        return await _mutually_accepted(sandbox, checker, outputs)
+        return await _mutually_accepted(sandbox, checker, outputs, least=definition.least_agreeing)
     disputed = [text for text in inputs if _agreed(definition, outputs[text], asked=compiled) is None]
     if disputed and waiting:
         await _run_references(sandbox, version, definition, waiting, outputs, disputed)
     truths: dict[str, str | Unmade] = {}
     for text in inputs:
-        truth = _agreed(definition, outputs[text], asked=2)
+        truth = _agreed(definition, outputs[text], asked=definition.least_agreeing)
         truths[text] = Unmade(_disagreement(definition, outputs[text])) if truth is None else truth
     return truths
+
+
+async def run_solutions(
+    sandbox: Sandbox, *, version: str, definition: Definition, solutions: Sequence[Solution], inputs: Sequence[str]
+) -> list[JobResult]:
+    """Run solutions on all inputs within the definition's limits, one job each, all asked for at once.
+
+    Raises:
+        SandboxFailed: The sandbox cannot be reached or failed twice.
+        SandboxQueueFull: The sandbox's queue is full.
+    """
+    limits = reference_limits(definition)
+    each = [Input(stdin=text.encode()) for text in inputs]
+    jobs = [Job(program_of(solution), each, limits, trust=Trust.TRUSTED, domain=version) for solution in solutions]
+    return await asyncio.gather(*(run(sandbox, job) for job in jobs))
+
+
+def output_of(result: Result) -> str | None:
+    """What a solution answered; None where it crashed, ran out of something, or said nothing."""
+    printed = result.stdout.decode() if result.status is Status.OK else ""
+    return printed if printed.strip() and "\0" not in printed else None
+
+
+def compiles(done: JobResult) -> bool:
+    """Whether the program of a job could be run at all."""
+    return done.compilation is None or done.compilation.status is Status.OK
 
 
 async def _run_references(
@@ -174,20 +231,14 @@ async def _run_references(
     inputs: Sequence[str],
 ) -> int:
     """Run some references on the inputs and file what they print; returns how many compiled."""
-    limits = reference_limits(definition)
-    each = [Input(stdin=text.encode()) for text in inputs]
-    jobs = [
-        Job(program_of(definition.references[index]), each, limits, trust=Trust.TRUSTED, domain=version)
-        for index in chosen
-    ]
-    compiled = 0
-    for index, done in zip(chosen, await asyncio.gather(*(run(sandbox, job) for job in jobs)), strict=True):
+    solutions = [definition.references[index] for index in chosen]
+    finished = await run_solutions(sandbox, version=version, definition=definition, solutions=solutions, inputs=inputs)
+    for index, done in zip(chosen, finished, strict=True):
         for text, result in zip(inputs, done.results, strict=True):
-            printed = result.stdout.decode() if result.status is Status.OK else ""
-            if printed.strip() and "\0" not in printed:
+            printed = output_of(result)
+            if printed is not None:
                 outputs[text][index] = printed
-        compiled += done.compilation is None or done.compilation.status is Status.OK
-    return compiled
+    return sum(compiles(done) for done in finished)
 
 
 def reference_limits(definition: Definition) -> Limits:
@@ -203,18 +254,14 @@ def reference_limits(definition: Definition) -> Limits:
 
 def _agreed(definition: Definition, outputs: Mapping[int, str], *, asked: int) -> str | None:
     """The output that enough references agree on; None where fewer than `asked` answered, or they differ."""
-    if len(outputs) < max(2, asked):
+    if len(outputs) < max(definition.least_agreeing, asked):
         return None
-    camps: list[tuple[str, int]] = []
-    for index in sorted(outputs):
-        for position, (leader, size) in enumerate(camps):
-            if agree(definition.answer, leader, outputs[index]):
-                camps[position] = (leader, size + 1)
-                break
-        else:
-            camps.append((outputs[index], 1))
-    leader, size = max(camps, key=lambda camp: camp[1])
-    return leader if size >= 2 and size >= MIN_AGREEMENT * len(outputs) else None
+    found = vote(outputs, partial(agree, definition.answer))
+    if found is None or len(found.majority) < definition.least_agreeing:
+        return None
+    if not agree(definition.answer, found.output, found.output):
+        return None  # NaN agrees with nothing, not even with itself
+    return found.output if len(found.majority) >= MIN_AGREEMENT * len(outputs) else None
 
 
 def _disagreement(definition: Definition, outputs: Mapping[int, str]) -> str:
@@ -227,7 +274,8 @@ def _disagreement(definition: Definition, outputs: Mapping[int, str]) -> str:
 def _draft(result: Result, read: Callable[[str], Draft | Unmade]) -> Draft | Unmade:
     if result.status is not Status.OK:
         words = result.stderr.decode("utf-8", "replace").strip().splitlines()
-        return Unmade(f"generator: {result.status.value}" + (f": {words[-1][:300]}" if words else ""))
+        reason = f"generator: {result.status.value}" + (f": {words[-1][:300]}" if words else "")
+        return Unmade(reason, result.status)
     return read(result.stdout.decode())
 
 
@@ -267,14 +315,15 @@ def checker_of(definition: Definition, version: str) -> CheckProgram | None:
 
 
 async def _mutually_accepted(
-    sandbox: Sandbox, checker: CheckProgram, outputs: Mapping[str, dict[int, str]]
+    sandbox: Sandbox, checker: CheckProgram, outputs: Mapping[str, dict[int, str]], *, least: int
 ) -> dict[str, str | Unmade]:
     """Ground truth where answers are not unique: the first reference's, if the checker takes two for each other."""
     pairs: dict[str, tuple[str, str]] = {}
     for text, found in outputs.items():
-        if len(found) >= 2:
-            first, second = (found[index] for index in sorted(found)[:2])
-            pairs[text] = first, second
+        if len(found) >= least:
+            firsts = [found[index] for index in sorted(found)[:2]]
+            # The only one of a definition must at least satisfy the checker by itself.
+            pairs[text] = firsts[0], firsts[-1]
     cases = [case for text, (one, two) in pairs.items() for case in (Case(text, two, one), Case(text, one, two))]
     said = await check_all(sandbox, checker, cases)
     truths: dict[str, str | Unmade] = {

@@ -69,6 +69,11 @@ class Parameter(Frozen):
     base: float = 1.0
     """Factor from the ladder's common scale to this parameter (SCALER's `base`)."""
 
+    def at(self, scale: int) -> int:
+        """The value at a common scale: SCALER's own rule, in its own floating point, but never out of range."""
+        value = scale * self.base + self.minimum
+        return self.maximum if value >= self.maximum else max(int(value), self.minimum)
+
 
 class Sample(Frozen):
     """One worked example of a statement."""
@@ -100,11 +105,18 @@ class Definition(Frozen):
     time_limit_s: float = Field(default=10.0, gt=0, le=120)
     """CPU time of a reference on one input."""
     memory_limit_bytes: int = Field(default=512 << 20, ge=16 << 20, le=4 << 30)
+    tested_reference: bool = False
+    """Its only reference passed the source's fixed tests, and so needs no second one to agree with."""
 
     @property
     def references(self) -> tuple[Solution, ...]:
         """The solutions that make up the oracle."""
         return tuple(solution for solution in self.solutions if solution.expected == "accepted")
+
+    @property
+    def least_agreeing(self) -> int:
+        """How many references must give an answer for it to be the ground truth."""
+        return 1 if self.tested_reference and len(self.references) == 1 else 2
 
 
 class Entry(Frozen):

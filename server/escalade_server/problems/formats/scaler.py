@@ -251,17 +251,11 @@ def _ladder(entry: _Object, parameters: dict[str, Parameter]) -> tuple[dict[str,
         if difficulty < previous:
             raise _Fault(path, f"{difficulty} is below {previous}; levels go from easy to hard, from 0 on")
         previous = difficulty
-        level = {name: _scaled(parameter, difficulty) for name, parameter in parameters.items()}
+        level = {name: parameter.at(difficulty) for name, parameter in parameters.items()}
         # Every parameter grows with the difficulty, so that a level not yet seen is a harder one.
         if not levels or level != levels[-1]:
             levels.append(level)
     return tuple(levels)
-
-
-def _scaled(parameter: Parameter, difficulty: int) -> int:
-    """The format's own rule, in its own floating point, but never beyond the parameter's maximum."""
-    value = difficulty * parameter.base + parameter.minimum
-    return parameter.maximum if value >= parameter.maximum else max(int(value), parameter.minimum)
 
 
 def _generator(entry: _Object) -> Generator:
