@@ -5,6 +5,8 @@ Raised for callers' mistakes and broken infrastructure; a wrong answer or a fail
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class EscaladeError(Exception):
     """Base of all errors that reach a caller; `code` is stable, `detail` names the fault and the remedy."""
@@ -201,6 +203,40 @@ class SandboxQueueFull(EscaladeError):
     """The sandbox has more work than it can queue."""
 
     code, status, title = "sandbox_busy", 503, "Sandbox busy"
+
+
+class LlmUnavailable(EscaladeError):
+    """The LLM's endpoint cannot be reached, is overloaded, or answers with something else."""
+
+    code, status, title = "llm_unavailable", 503, "LLM unavailable"
+
+
+class LlmRefused(EscaladeError):
+    """The LLM's endpoint refuses the request for good: a wrong key, model or address."""
+
+    code, status, title = "llm_refused", 502, "The LLM's endpoint refuses"
+
+
+class LlmReplyUnusable(EscaladeError):
+    """None of the LLM's replies to one question can be used; `faults` says why of the last."""
+
+    code, status, title = "llm_reply_unusable", 502, "The LLM's reply cannot be used"
+
+    def __init__(self, detail: str, *, faults: Sequence[str] = ()) -> None:
+        super().__init__(detail)
+        self.faults = tuple(faults)
+
+
+class LlmBudgetSpent(EscaladeError):
+    """The job has spent its tokens. Every reply paid for is kept, so that going on later repeats none."""
+
+    code, status, title = "llm_budget_spent", 409, "The LLM budget is spent"
+
+
+class ProblemUnsuited(EscaladeError):
+    """The LLM finds that a problem cannot become an environment, and says why."""
+
+    code, status, title = "problem_unsuited", 409, "The problem cannot become an environment"
 
 
 class DatabaseUnavailable(EscaladeError):

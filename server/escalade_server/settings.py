@@ -6,10 +6,12 @@ The thresholds of verification are `ESCALADE_VERIFICATION_` plus theirs, such as
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -117,6 +119,49 @@ class Settings(BaseSettings):
     verification: Thresholds = Thresholds()
     """Draws and thresholds of verification."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    llm_url: str | None = None
+    """Base address of an OpenAI-compatible endpoint, such as `http://127.0.0.1:8000/v1`; None: no LLM is asked."""
+    llm_model: str | None = None
+    """The model's name there."""
+    llm_key: SecretStr | None = None
+    llm_concurrency: int = Field(default=4, ge=1, le=256)
+    """Questions under way at a time."""
+    llm_budget_tokens: int = Field(default=1_000_000, ge=0)
+    """Tokens, in and out, that one job may spend; once they are spent, no further call begins."""
+    llm_timeout_s: float = Field(default=300.0, gt=0, le=3_600)
+    """Longest wait for one reply."""
+    llm_max_tokens: int | None = Field(default=None, ge=1)
+    """Longest reply; None is the endpoint's own limit."""
+    llm_tries: int = Field(default=3, ge=1, le=20)
+    """Replies asked for to one question before its unusable replies are given up."""
+    llm_repairs: int = Field(default=2, ge=0, le=20)
+    """How many times a generator's failed verification is fed back."""
+
+    @field_validator("llm_url")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("give an address that begins with http:// or https://")
+        if "@" in parts.netloc:
+            raise ValueError("addresses are logged: give the key in ESCALADE_LLM_KEY, not in the address")
+        return value
+
+    @field_validator("llm_key")
+    @classmethod
+    def _sendable(cls, value: SecretStr | None) -> SecretStr | None:
+        # A header holds nothing else, and the error of the HTTP library would show the key.
+        if value is not None and not re.fullmatch(r"[!-~]+", value.get_secret_value()):
+            raise ValueError("must be printable ASCII without spaces")
+        return value
+
+    @model_validator(mode="after")
+    def _model_named(self) -> Self:
+        if self.llm_url is not None and self.llm_model is None:
+            raise ValueError("ESCALADE_LLM_URL needs ESCALADE_LLM_MODEL, the model's name there")
+        return self
 
     @field_validator("data")
     @classmethod

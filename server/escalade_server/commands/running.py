@@ -33,8 +33,10 @@ def load_settings(**changes: Any) -> Settings:
         settings = Settings(**{name: value for name, value in changes.items() if value is not None})
         _ = settings.database
     except ValidationError as error:
-        first = error.errors()[0]
-        fail(f"ESCALADE_{'_'.join(map(str, first['loc'])).upper()}: {first['msg']}")
+        first = error.errors(include_input=False)[0]
+        # A fault between two settings has no place, and names them itself.
+        name = f"ESCALADE_{'_'.join(map(str, first['loc'])).upper()}: " if first["loc"] else ""
+        fail(f"{name}{first['msg']}")
     except ValueError as error:
         fail(str(error))
     return settings

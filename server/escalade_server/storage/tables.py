@@ -378,3 +378,22 @@ class Snapshot(Base):
     """How many events it holds."""
     state: Mapped[str] = mapped_column(Text)
     """JSON text; not a JSON column, which would not keep every float's bits on every engine."""
+
+
+class LlmReply(Base):
+    """One reply that was paid for, under the hash of its question; never the question itself."""
+
+    __tablename__ = "llm_reply"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """SHA-256 of model, messages, schema and attempt, hexadecimal."""
+    model: Mapped[str] = mapped_column(Text)
+    purpose: Mapped[str] = mapped_column(String(40))
+    payer: Mapped[str] = mapped_column(String(40), index=True)
+    """The job whose budget it came from."""
+    text: Mapped[str] = mapped_column(Text)
+    finish: Mapped[str] = mapped_column(String(40))
+    """Why the reply ended, in the endpoint's word: `stop`, `length`."""
+    prompt_tokens: Mapped[int]
+    completion_tokens: Mapped[int]
+    created_at: Mapped[datetime]
