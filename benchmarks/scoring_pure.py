@@ -13,9 +13,9 @@ import statistics
 import time
 from collections.abc import Callable
 
-from escalade.types import AnswerSpec
+from escalade.types import AnswerSpec, ExtractionSettings
 from escalade_server.scoring.comparators import agree, compare
-from escalade_server.scoring.extraction import ExtractionRules, extract_answer, extract_program
+from escalade_server.scoring.extraction import extract_answer, extract_program
 
 ROUNDS = 7
 MEGABYTE = 1_000_000
@@ -99,7 +99,7 @@ def main() -> None:
     arguments = parser.parse_args()
     cases = typed_cases()
     assert len(cases) == 10_000
-    every = ExtractionRules(final_line=True)
+    every = ExtractionSettings(final_line=True, fenced=True)
     prose = "We try $x_1 = \\frac{1}{2}$ and see that it holds.\n" * 80 + "So \\boxed{42}."
     digits = "9" * 900_000
     million = " ".join(map(str, range(100_000)))

@@ -17,7 +17,7 @@ import httpx
 from pydantic import JsonValue
 
 from escalade import _async_runs, _base, _reports, _requests, _retry
-from escalade._fields import ProgramFields
+from escalade._fields import ProgramFields, ScoringFields
 from escalade._requests import Answer, Call, Item, NewStatus
 from escalade.types import (
     AnswerType,
@@ -35,6 +35,7 @@ from escalade.types import (
     Scope,
     ScoreItem,
     ScoreList,
+    ScoringSettings,
     Template,
 )
 
@@ -192,15 +193,20 @@ class AsyncClient(_async_runs.AsyncRunMethods):
         return await self._send(_requests.set_status(name, status, reason))
 
     async def score(
-        self, items: Iterable[ScoreItem], *, program: ProgramSettings | ProgramFields | None = None
+        self,
+        items: Iterable[ScoreItem],
+        *,
+        program: ProgramSettings | ProgramFields | None = None,
+        scoring: ScoringSettings | ScoringFields | None = None,
     ) -> ScoreList:
         """Judge completions against instances, in any number; the outcomes are in the order of the items.
 
         Args:
             items: Instances with the completions to judge.
             program: How the items of mode `program` are judged.
+            scoring: How answers are read and scored; default as in a run without settings.
         """
-        return _reports.merge_scores(await self._all(_reports.score(items, program)))
+        return _reports.merge_scores(await self._all(_reports.score(items, program, scoring)))
 
     async def import_archive(
         self,

@@ -52,8 +52,8 @@ class AsyncRunMethods(_base.BaseClient, ABC):
         Args:
             name: For people.
             **settings: Fields of `escalade.types.RunRequest`: `curriculum`, `pool`, `groups`, `rollouts`, `seed`,
-                `deadline_s`, `success_threshold`, `mode`, `template`, `program`, `reveal_answers`. Models may be
-                plain dictionaries: `curriculum={"policy": "bayes", "strata": [{"tag": "dp", "share": 0.5}]}`.
+                `deadline_s`, `success_threshold`, `mode`, `template`, `program`, `scoring`, `reveal_answers`. Models
+                may be plain dictionaries: `curriculum={"policy": "bayes", "strata": [{"tag": "dp", "share": 0.5}]}`.
 
         Raises:
             InvalidRequest: A setting is out of range, or the pool is empty.

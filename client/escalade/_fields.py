@@ -12,10 +12,13 @@ from escalade.types import (
     AnswerType,
     CurriculumSettings,
     EnvironmentStatus,
+    ExtractionSettings,
+    LengthPenalty,
     Mode,
     PoolFilter,
     ProgramLanguage,
     ProgramSettings,
+    ScoringSettings,
     Stratum,
     Template,
 )
@@ -57,6 +60,37 @@ class ProgramFields(TypedDict, total=False):
     languages: Sequence[ProgramLanguage]
 
 
+class ExtractionFields(TypedDict, total=False):
+    """Fields of `escalade.types.ExtractionSettings`."""
+
+    think: bool
+    boxed: bool
+    answer_tag: bool
+    final_line: bool
+    fenced: bool
+    exactly_one: bool
+
+
+class LengthFields(TypedDict, total=False):
+    """Fields of `escalade.types.LengthPenalty`."""
+
+    free_tokens: int
+    most_tokens: int
+    weight: float
+
+
+class ScoringFields(TypedDict, total=False):
+    """Fields of `escalade.types.ScoringSettings`."""
+
+    extraction: ExtractionSettings | ExtractionFields
+    shaping: Literal["binary", "partial"]
+    guess_floor: float
+    format_bonus: float
+    format_penalty: float
+    length_penalty: LengthPenalty | LengthFields | None
+    feedback: bool
+
+
 class RunFields(TypedDict, total=False):
     """Settings of a new run; what is left out is the server's default. See `escalade.types.RunRequest`."""
 
@@ -70,6 +104,7 @@ class RunFields(TypedDict, total=False):
     mode: Mode
     template: Template
     program: ProgramSettings | ProgramFields
+    scoring: ScoringSettings | ScoringFields
     reveal_answers: bool
 
 

@@ -11,9 +11,9 @@ from itertools import chain
 
 from pydantic import BaseModel
 
-from escalade._fields import ProgramFields
-from escalade._requests import Answer, Call, encode, json_post, program_settings
-from escalade.types import AttemptReport, AttemptResults, ProgramSettings, ScoreItem, ScoreList
+from escalade._fields import ProgramFields, ScoringFields
+from escalade._requests import Answer, Call, encode, json_post, program_settings, scoring_settings
+from escalade.types import AttemptReport, AttemptResults, ProgramSettings, ScoreItem, ScoreList, ScoringSettings
 
 MAX_ITEMS = 512
 """Most items in one request: enough to spread the cost of a request, few enough that several overlap."""
@@ -30,10 +30,15 @@ def report(run_id: str, attempts: Iterable[AttemptReport]) -> list[Call[AttemptR
     return calls
 
 
-def score(items: Iterable[ScoreItem], program: ProgramSettings | ProgramFields | None) -> list[Call[ScoreList]]:
+def score(
+    items: Iterable[ScoreItem],
+    program: ProgramSettings | ProgramFields | None,
+    scoring: ScoringSettings | ScoringFields | None,
+) -> list[Call[ScoreList]]:
     """Build the calls that together score these items, in order."""
     calls = []
     settings = b"" if program is None else b',"program":' + encode(program_settings(program))
+    settings += b"" if scoring is None else b',"scoring":' + encode(scoring_settings(scoring))
     for part in split([encode(item) for item in items]):
         parse = _complete(ScoreList.model_validate_json, lambda scores: scores.outcomes, len(part))
         calls.append(json_post(("scores",), parse, b'{"items":[' + b",".join(part) + b"]" + settings + b"}"))

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError
 
-from escalade._fields import ForkFields, ProgramFields, RunFields
+from escalade._fields import ForkFields, ProgramFields, RunFields, ScoringFields
 from escalade.errors import InvalidRequest
 from escalade.types import (
     ActiveMember,
@@ -52,6 +52,7 @@ from escalade.types import (
     RunPatch,
     RunRequest,
     Scope,
+    ScoringSettings,
     StatusRequest,
 )
 
@@ -264,6 +265,11 @@ def turned(call: Call[Answer], page: str) -> Call[Answer]:
     """Build the call for the page of this token."""
     kept = tuple(pair for pair in call.query if pair[0] != "page")
     return replace(call, query=(*kept, ("page", page)))
+
+
+def scoring_settings(given: ScoringSettings | ScoringFields) -> ScoringSettings:
+    """Return the settings as a model."""
+    return given if isinstance(given, ScoringSettings) else _model(ScoringSettings, dict(given))
 
 
 def program_settings(fields: ProgramSettings | ProgramFields) -> ProgramSettings:

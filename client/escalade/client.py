@@ -19,7 +19,7 @@ from pydantic import JsonValue
 
 from escalade import _base, _reports, _requests, _retry, _runs
 from escalade._async_client import AsyncClient
-from escalade._fields import ProgramFields
+from escalade._fields import ProgramFields, ScoringFields
 from escalade._requests import Answer, Call, Item, NewStatus
 from escalade.types import (
     AnswerType,
@@ -37,6 +37,7 @@ from escalade.types import (
     Scope,
     ScoreItem,
     ScoreList,
+    ScoringSettings,
     Template,
 )
 
@@ -195,14 +196,21 @@ class Client(_runs.RunMethods):
         """Quarantine, withdraw or release (`unverified`) an environment; needs an admin key."""
         return self._send(_requests.set_status(name, status, reason))
 
-    def score(self, items: Iterable[ScoreItem], *, program: ProgramSettings | ProgramFields | None = None) -> ScoreList:
+    def score(
+        self,
+        items: Iterable[ScoreItem],
+        *,
+        program: ProgramSettings | ProgramFields | None = None,
+        scoring: ScoringSettings | ScoringFields | None = None,
+    ) -> ScoreList:
         """Judge completions against instances, in any number; the outcomes are in the order of the items.
 
         Args:
             items: Instances with the completions to judge.
             program: How the items of mode `program` are judged.
+            scoring: How answers are read and scored; default as in a run without settings.
         """
-        return _reports.merge_scores(self._all(_reports.score(items, program)))
+        return _reports.merge_scores(self._all(_reports.score(items, program, scoring)))
 
     def import_archive(
         self,

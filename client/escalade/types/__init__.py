@@ -81,6 +81,7 @@ from escalade.types.runs import (
     Suspect,
 )
 from escalade.types.scores import Outcome, ScoreItem, ScoreList, ScoreOutcome, ScoreRequest, Verdict
+from escalade.types.scoring import ExtractionSettings, LengthPenalty, ScoringSettings
 
 __all__ = [
     "MAX_COMPLETION_CHARS",
@@ -109,6 +110,7 @@ __all__ = [
     "EnvironmentSummary",
     "Event",
     "Evidence",
+    "ExtractionSettings",
     "Fork",
     "ForkRequest",
     "Group",
@@ -121,6 +123,7 @@ __all__ = [
     "JobStatus",
     "Key",
     "KeyRequest",
+    "LengthPenalty",
     "Level",
     "LevelReport",
     "Message",
@@ -149,6 +152,7 @@ __all__ = [
     "ScoreList",
     "ScoreOutcome",
     "ScoreRequest",
+    "ScoringSettings",
     "SolutionReport",
     "Standing",
     "StatusRequest",

@@ -11,6 +11,7 @@ from escalade.types.base import MAX_COMPLETION_CHARS, Message, Mode, Request, Re
 from escalade.types.environments import AnswerType, EnvironmentStatus
 from escalade.types.programs import ProgramSettings, require_full_programs
 from escalade.types.scores import Outcome, Verdict
+from escalade.types.scoring import ScoringSettings
 
 
 class Stratum(Request):
@@ -66,6 +67,8 @@ class RunRequest(Request):
     template: Template = "full"
     program: ProgramSettings = ProgramSettings()
     """How programs are judged, where `mode` is `program`."""
+    scoring: ScoringSettings = ScoringSettings()
+    """How answers are read and scored."""
     reveal_answers: bool = False
     """Show ground truths in this run's batches; needs an admin key. Program mode has none to show."""
 
@@ -96,6 +99,7 @@ class Run(Response):
     mode: Mode = "answer"
     template: Template = "full"
     program: ProgramSettings = ProgramSettings()
+    scoring: ScoringSettings = ScoringSettings()
     reveal_answers: bool = False
     generation: int = Field(ge=0)
     last_cursor: int | None = None
@@ -149,7 +153,7 @@ class AttemptReport(Request):
     score: float | None = Field(default=None, ge=0, le=1)
     """A score that the trainer computed; None when `completion` is given."""
     completion_tokens: int | None = Field(default=None, ge=0)
-    """Length of the completion, in tokens."""
+    """Length of the completion, in tokens; a run with a length penalty needs it."""
     policy_step: int | None = Field(default=None, ge=0)
     """The step whose weights wrote the completion."""
 
@@ -177,7 +181,11 @@ class AttemptOutcome(Response):
     verdict: Verdict | None = None
     extracted: str | None = None
     format: str | None = None
+    position: int | None = Field(default=None, ge=0)
+    """Offset of the answer in the completion, in characters."""
     detail: str | None = None
+    feedback: str | None = None
+    """A hint on the answer's form, in a run that asks for feedback."""
     repeat: bool = False
     """The same report had come before; this is its first outcome."""
     late: bool = False

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from escalade.types.base import MAX_COMPLETION_CHARS, Mode, Request, Response
 from escalade.types.programs import ProgramSettings
+from escalade.types.scoring import ScoringSettings
 
 Outcome = Literal["scored", "error", "expired"]
 """`error`: our infrastructure failed; never a 0. `expired`: the report never came."""
@@ -35,6 +36,8 @@ class ScoreItem(Request):
     completion: str = Field(max_length=MAX_COMPLETION_CHARS)
     mode: Mode = "answer"
     """What the completion was asked for: the same instance may be asked in both modes."""
+    completion_tokens: int | None = Field(default=None, ge=0)
+    """Length of the completion, in tokens; a length penalty needs it."""
 
 
 class ScoreRequest(Request):
@@ -43,6 +46,8 @@ class ScoreRequest(Request):
     items: list[ScoreItem] = Field(min_length=1, max_length=4_096)
     program: ProgramSettings = ProgramSettings()
     """How the items of mode `program` are judged."""
+    scoring: ScoringSettings = ScoringSettings()
+    """How the answers are read and scored."""
 
 
 class ScoreOutcome(Response):
@@ -57,9 +62,13 @@ class ScoreOutcome(Response):
     extracted: str | None = None
     """What was read as the answer or the program, cut at 1,000 characters."""
     format: str | None = None
-    """Where the answer was found: `boxed`, `answer_tag`, `fenced`, or None."""
+    """Where the answer was found: `boxed`, `answer_tag`, `final_line`, `fenced`, or None."""
+    position: int | None = Field(default=None, ge=0)
+    """Offset of the answer in the completion, in characters."""
     detail: str | None = None
     """For `error`: what failed. For programs: how many hidden inputs passed, or the compiler's words."""
+    feedback: str | None = None
+    """A hint on the answer's form, where the settings ask for feedback; it says nothing of the right answer."""
 
 
 class ScoreList(Response):

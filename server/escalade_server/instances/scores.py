@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from contextlib import aclosing
 
-from escalade.types import ProgramSettings, ScoreList, ScoreOutcome, ScoreRequest
+from escalade.types import ProgramSettings, ScoreList, ScoreOutcome, ScoreRequest, ScoringSettings
 from escalade_sandbox.types import Sandbox
-from escalade_server.errors import InstanceNotFound
+from escalade_server.errors import InstanceNotFound, InvalidRequest
 from escalade_server.instances.generation import checker_of
 from escalade_server.instances.programs import Asked, Programs
 from escalade_server.instances.seeds import is_hidden
 from escalade_server.instances.versions import Version, Versions
-from escalade_server.scoring.judging import Judgement, Question, judge_all
+from escalade_server.scoring.judging import Judgement, Question, judge_all, with_length_penalty
 from escalade_server.storage import instances
 from escalade_server.storage.sessions import Database
 
 
-def question(*, given: str | None, truth: str | None, version: Version, completion: str) -> Question:
+def question(
+    *,
+    given: str | None,
+    truth: str | None,
+    version: Version,
+    completion: str,
+    settings: ScoringSettings,
+    tokens: int | None,
+) -> Question:
     """What a completion of an instance is judged by."""
     return Question(
         spec=version.definition.answer,
@@ -24,6 +32,8 @@ def question(*, given: str | None, truth: str | None, version: Version, completi
         completion=completion,
         input=given or "",
         checker=checker_of(version.definition, version.hash),
+        settings=settings,
+        tokens=tokens,
     )
 
 
@@ -45,6 +55,7 @@ async def score(
 
     Raises:
         InstanceNotFound: This server never served one of the instances.
+        InvalidRequest: There is a length penalty, and an item has no length.
     """
     async with database.read() as session:
         identities = sorted({item.instance for item in request.items})
@@ -59,15 +70,26 @@ async def score(
         if row is None or row.truth is None or is_hidden(origins[item.instance].seed):
             raise InstanceNotFound(f"`items.{index}.instance`: this server has served no instance {item.instance!r}.")
         version = parsed[row.version_id]
+        if request.scoring.length_penalty is not None and item.completion_tokens is None:
+            raise InvalidRequest(f"`items.{index}.completion_tokens`: a length penalty needs the length in tokens.")
         if item.mode == "program":
             asked[index] = asked_of(origins[item.instance], version, item.completion, request.program)
         else:
-            questions[index] = question(given=row.input, truth=row.truth, version=version, completion=item.completion)
+            questions[index] = question(
+                given=row.input,
+                truth=row.truth,
+                version=version,
+                completion=item.completion,
+                settings=request.scoring,
+                tokens=item.completion_tokens,
+            )
     judged = dict(zip(questions, await judge_all(sandbox, list(questions.values())), strict=True))
     async with aclosing(programs.judge(list(asked.values()), owner=owner)) as portions:
         places = list(asked)
         async for portion in portions:
-            judged.update({places[place]: judgement for place, judgement in portion.items()})
+            for place, judgement in portion.items():
+                tokens = request.items[places[place]].completion_tokens
+                judged[places[place]] = with_length_penalty(judgement, request.scoring, tokens)
     return ScoreList(outcomes=[_present(item.instance, judged[index]) for index, item in enumerate(request.items)])
 
 
@@ -80,5 +102,7 @@ def _present(instance: str, judgement: Judgement) -> ScoreOutcome:
         verdict=judgement.verdict,
         extracted=judgement.extracted,
         format=judgement.format,
+        position=judgement.position,
         detail=judgement.detail,
+        feedback=judgement.feedback,
     )

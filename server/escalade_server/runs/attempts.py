@@ -13,9 +13,9 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-from escalade.types import AttemptOutcome, AttemptReport, AttemptResults
+from escalade.types import AttemptOutcome, AttemptReport, AttemptResults, ScoringSettings
 from escalade_sandbox.types import Sandbox
-from escalade_server.errors import AttemptConflict, GroupNotFound, RolloutOutOfRange
+from escalade_server.errors import AttemptConflict, GroupNotFound, InvalidRequest, RolloutOutOfRange
 from escalade_server.instances.programs import Asked, Programs
 from escalade_server.instances.scores import asked_of, question
 from escalade_server.instances.versions import Versions
@@ -23,7 +23,7 @@ from escalade_server.runs import pool
 from escalade_server.runs.closing import close_complete, close_overdue
 from escalade_server.runs.drafts import program_settings
 from escalade_server.runs.journal import Journal, Writer
-from escalade_server.scoring.judging import Judgement, Question, judge_all, judge_score
+from escalade_server.scoring.judging import Judgement, Question, judge_all, judge_score, with_length_penalty
 from escalade_server.storage import attempts, instances, runs, tables
 from escalade_server.storage.sessions import AsyncSession
 
@@ -62,7 +62,9 @@ async def report(
         GroupNotFound: The run has no such group.
         RolloutOutOfRange: The group has fewer rollouts.
         AttemptConflict: A rollout was already reported with another answer.
+        InvalidRequest: The run has a length penalty, and a report no length.
     """
+    _require_lengths(run, reports)
     async with journal.database.read() as session:
         filed = await _file(session, run, reports)
         known = await attempts.of_groups(session, sorted({item.group.id for item in filed}))
@@ -74,7 +76,7 @@ async def report(
         told = {key: item for key, item in new.items() if item.report.completion is not None}
         asked, questions = await _questions(session, versions, run, told)
     judged = dict(zip(questions, await judge_all(sandbox, list(questions.values())), strict=True))
-    threshold = run.settings["success_threshold"]
+    threshold, scoring = run.settings["success_threshold"], scoring_settings(run)
     for key, item in new.items():
         if item.report.score is not None:
             judged[key] = judge_score(item.report.score, threshold)
@@ -83,7 +85,9 @@ async def report(
     async with aclosing(programs.judge(list(asked.values()), owner=run.id)) as portions:
         keys = list(asked)
         async for portion in portions:
-            judged.update({keys[place]: judgement for place, judgement in portion.items()})
+            for place, judgement in portion.items():
+                tokens = told[keys[place]].report.completion_tokens
+                judged[keys[place]] = with_length_penalty(judgement, scoring, tokens)
             if len(judged) < len(new):
                 ready = {key: waiting.pop(key) for key in judged if key in waiting}
                 async with journal.writing(run.id) as writer:
@@ -115,6 +119,21 @@ async def _file(session: AsyncSession, run: tables.Run, reports: Sequence[Attemp
             )
         filed.append(Filed(item, group, _content_hash(item)))
     return filed
+
+
+def scoring_settings(run: tables.Run) -> ScoringSettings:
+    """How a run's answers are read and scored; runs made before this could be chosen have the defaults."""
+    return ScoringSettings.model_validate(run.settings.get("scoring", {}))
+
+
+def _require_lengths(run: tables.Run, reports: Sequence[AttemptReport]) -> None:
+    if scoring_settings(run).length_penalty is None:
+        return
+    for index, item in enumerate(reports):
+        if item.completion is not None and item.completion_tokens is None:
+            raise InvalidRequest(
+                f"`attempts.{index}.completion_tokens`: this run has a length penalty; give the length in tokens."
+            )
 
 
 def _parse(name: str) -> tuple[int, int] | None:
@@ -161,6 +180,7 @@ async def _questions(
             for key, item in told.items()
         }, {}
     found = await instances.truths(session, identities)
+    scoring = scoring_settings(run)
     questions = {}
     for key, item in told.items():
         row = found[item.group.instance_id or ""]
@@ -169,6 +189,8 @@ async def _questions(
             truth=row.truth,
             version=version_of[item.group.environment],
             completion=item.report.completion or "",
+            settings=scoring,
+            tokens=item.report.completion_tokens,
         )
     return {}, questions
 
@@ -227,7 +249,9 @@ def _row(item: Filed, judgement: Judgement, *, late: bool, writer: Writer) -> di
         "verdict": judgement.verdict,
         "extracted": judgement.extracted,
         "format": judgement.format,
+        "position": judgement.position,
         "detail": judgement.detail,
+        "feedback": judgement.feedback,
         "completion_tokens": item.report.completion_tokens,
         "policy_step": item.report.policy_step,
         "late": late,
@@ -247,7 +271,9 @@ def _present(item: Filed, row: attempts.Stored, *, repeat: bool) -> AttemptOutco
             "verdict": row.verdict,
             "extracted": row.extracted,
             "format": row.format,
+            "position": row.position,
             "detail": row.detail,
+            "feedback": row.feedback,
             "late": row.late,
             "repeat": repeat,
         }

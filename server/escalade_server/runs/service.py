@@ -26,6 +26,7 @@ SHOWN = (
     "mode",
     "template",
     "program",
+    "scoring",
     "reveal_answers",
 )
 

@@ -7,7 +7,9 @@ over bounded exact arithmetic. A text with two plausible readings (`1,5`, `2\fra
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from fractions import Fraction
+from types import MappingProxyType
 
 from escalade_server.scoring import numeric
 from escalade_server.scoring.numeric import Approximate, Literal, Number
@@ -71,13 +73,22 @@ _NO_UNITS = frozenset(
 )
 
 
-def read_number(text: str) -> Number:
+Known = Mapping[str, Number | None]
+"""What texts beyond this grammar were found to be elsewhere; None: no number."""
+NOTHING_KNOWN: Known = MappingProxyType({})
+
+
+def read_number(text: str, known: Known = NOTHING_KNOWN) -> Number:
     """Read one number.
 
     Raises:
         Unreadable: It is none, or more than one reading makes sense.
         Undecided: It uses mathematics beyond this grammar.
     """
+    if text in known:
+        if (found := known[text]) is None:
+            raise Unreadable("mathematics that could not be worked out")
+        return found
     if (number := numeric.literal(text.strip())) is not None:
         return number
     plain = mathematical(text)

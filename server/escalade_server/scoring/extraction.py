@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+
+from escalade.types import ExtractionSettings
 
 _FINAL = re.compile(r"final answer", re.IGNORECASE | re.ASCII)
 _FENCE = re.compile(r"(`{3,}+|~{3,}+)([^\n]*+)")
@@ -21,19 +23,6 @@ _MAX_FENCES = 20_000
 _LINE_SPACE = " \t\r\f\v"
 _AROUND = re.compile(r"[ \t\r\f\v*_:=]*+(?:is(?=[ \t*:=])[ \t*_:=]*+)?+")
 _BLANK_LINES = re.compile(r"[ \t\r\f\v\n*_]*+")
-
-
-@dataclass(frozen=True)
-class ExtractionRules:
-    """Which ways of giving an answer a run accepts, tried in this order."""
-
-    think: bool = True
-    """Only what follows the last `</think>` counts."""
-    boxed: bool = True
-    answer_tag: bool = True
-    final_line: bool = False
-    single_boxed: bool = False
-    """Two or more boxed answers are no answer; otherwise the last counts."""
 
 
 @dataclass(frozen=True)
@@ -53,17 +42,18 @@ class Extraction:
 
 
 NOTHING = Extraction(None, None, None)
+USUAL = ExtractionSettings()
 
 
-def extract_answer(completion: str, rules: ExtractionRules = ExtractionRules()) -> Extraction:
-    """Find the answer: the last balanced box, else the last answer tag, else the last final-answer line."""
+def extract_answer(completion: str, rules: ExtractionSettings = USUAL) -> Extraction:
+    """Find the answer: the last box, else the last answer tag, else the last final-answer line, else the last block."""
     offset = _after_thought(completion) if rules.think else 0
     if offset is None:
         return NOTHING
     boxes = 0
     if rules.boxed:
         span, boxes = _last_box(completion, offset)
-        if rules.single_boxed and boxes > 1:
+        if rules.exactly_one and boxes > 1:
             return Extraction(None, None, None, boxes=boxes)
         if span is not None:
             return _found(completion, span, "boxed", boxes)
@@ -71,6 +61,8 @@ def extract_answer(completion: str, rules: ExtractionRules = ExtractionRules()) 
         return _found(completion, span, "answer_tag", boxes)
     if rules.final_line and (span := _last_final_line(completion, offset)) is not None:
         return _found(completion, span, "final_line", boxes)
+    if rules.fenced and (block := extract_program(completion, think=rules.think)).text is not None:
+        return replace(block, boxes=boxes)
     return Extraction(None, None, None, boxes=boxes)
 
 

@@ -22,7 +22,7 @@ from escalade_server.scoring.elements import (
     suspects,
     tolerance_of,
 )
-from escalade_server.scoring.expressions import Undecided, Unreadable, read_number
+from escalade_server.scoring.expressions import NOTHING_KNOWN, Known, Undecided, Unreadable, read_number
 from escalade_server.scoring.numeric import Number
 from escalade_server.scoring.outputs import (
     Row,
@@ -41,7 +41,7 @@ MAX_WORKED_OUT = 5_000
 """Most elements of one answer that are expressions; plain literals have no limit."""
 
 
-def same_array(spec: AnswerSpec, truth: str, answer: str) -> bool:
+def same_array(spec: AnswerSpec, truth: str, answer: str, known: Known = NOTHING_KNOWN) -> bool:
     """Whether an answer lists the program's tokens in order; a nested answer must have the output's rows.
 
     Raises:
@@ -50,10 +50,11 @@ def same_array(spec: AnswerSpec, truth: str, answer: str) -> bool:
     """
     if answer.split() == truth.split():
         return True  # as printed, in whatever alphabet
-    return _same_list(spec, rows_of(truth), read_group(answer, own_marks(truth), reading_limit(truth)), _in_order)
+    group = read_group(answer, own_marks(truth), reading_limit(truth))
+    return _same_list(spec, rows_of(truth), group, _in_order, known)
 
 
-def same_multiset(spec: AnswerSpec, truth: str, answer: str) -> bool:
+def same_multiset(spec: AnswerSpec, truth: str, answer: str, known: Known = NOTHING_KNOWN) -> bool:
     """Whether an answer lists the program's tokens in any order, each as often.
 
     Raises:
@@ -63,10 +64,10 @@ def same_multiset(spec: AnswerSpec, truth: str, answer: str) -> bool:
     group = read_group(answer, own_marks(truth), reading_limit(truth))
     if group.nested():
         raise Unreadable("a nested list")
-    return _same_list(spec, rows_of(truth), group, _in_any_order)
+    return _same_list(spec, rows_of(truth), group, _in_any_order, known)
 
 
-def same_permutation(spec: AnswerSpec, truth: str, answer: str) -> bool:
+def same_permutation(spec: AnswerSpec, truth: str, answer: str, known: Known = NOTHING_KNOWN) -> bool:
     """Whether an answer is the program's permutation, in one-line or two-line notation.
 
     Raises:
@@ -81,10 +82,10 @@ def same_permutation(spec: AnswerSpec, truth: str, answer: str) -> bool:
         places = [cell.text for cell in rows[0]]
         if places == sorted(places, key=lambda place: (len(place), place)):
             group = Group(tuple(rows[1]), "")
-    return _same_list(spec, rows_of(truth), group, _in_order)
+    return _same_list(spec, rows_of(truth), group, _in_order, known)
 
 
-def same_matrix(spec: AnswerSpec, truth: str, answer: str) -> bool:
+def same_matrix(spec: AnswerSpec, truth: str, answer: str, known: Known = NOTHING_KNOWN) -> bool:
     """Whether an answer has the program's rows, each with its elements.
 
     Raises:
@@ -94,11 +95,11 @@ def same_matrix(spec: AnswerSpec, truth: str, answer: str) -> bool:
     if answer.strip() and output_lines(answer) == output_lines(truth):
         return True  # as printed, in whatever alphabet
     group, expected = read_group(answer, own_marks(truth), reading_limit(truth)), rows_of(truth)
-    rows = group.rows() if any(isinstance(item, Group) for item in group.items) else _flat_rows(group, expected)
+    rows = group.rows() if any(isinstance(item, Group) for item in group.items) else flat_rows(group, expected)
     if rows is None:
         raise Unreadable("not a matrix")
-    tolerant, tolerance = _tolerant(spec, expected), tolerance_of(spec)
-    numbers = _Numbers()
+    tolerant, tolerance = is_tolerant(spec, expected), tolerance_of(spec)
+    numbers = Numbers(known)
     shapes = [candidate for candidate in (expected, without_dimensions(expected)) if candidate is not None]
     for candidate in shapes:
         if [len(row) for row in candidate] == [len(row) for row in rows] and all(
@@ -110,7 +111,7 @@ def same_matrix(spec: AnswerSpec, truth: str, answer: str) -> bool:
     return False
 
 
-def same_graph(spec: AnswerSpec, truth: str, answer: str) -> bool:
+def same_graph(spec: AnswerSpec, truth: str, answer: str, known: Known = NOTHING_KNOWN) -> bool:
     """Whether an answer has the program's edges, each as often, in any order.
 
     Raises:
@@ -120,12 +121,12 @@ def same_graph(spec: AnswerSpec, truth: str, answer: str) -> bool:
     given = read_edges(answer, weighted=spec.weighted, directed=spec.directed, limit=reading_limit(truth))
     expected = rows_of(truth)
     width = 3 if spec.weighted else 2
-    tolerant, tolerance = _tolerant(spec, [row[2:] for row in expected]), tolerance_of(spec)
-    numbers = _Numbers()
+    tolerant, tolerance = is_tolerant(spec, [row[2:] for row in expected]), tolerance_of(spec)
+    numbers = Numbers(known)
     for candidate in (expected, without_counts(expected, width)):
         if candidate is None or any(len(row) != width for row in candidate):
             continue
-        wanted, found = _edges(spec, candidate), _edges(spec, given)
+        wanted, found = edges_by_ends(spec, candidate), edges_by_ends(spec, given)
         if {ends: len(weights) for ends, weights in wanted.items()} == {
             ends: len(weights) for ends, weights in found.items()
         } and all(
@@ -134,6 +135,20 @@ def same_graph(spec: AnswerSpec, truth: str, answer: str) -> bool:
         ):
             return True
     return False
+
+
+def parts(spec: AnswerSpec, truth: str, answer: str) -> list[str]:
+    """The elements of an answer, as it writes them; of a graph, the weights.
+
+    Raises:
+        Unreadable: It is no such list.
+    """
+    limit = reading_limit(truth)
+    if spec.type == "graph":
+        edges = read_edges(answer, weighted=spec.weighted, directed=spec.directed, limit=limit)
+        return [weight for edge in edges for weight in edge[2:]]
+    keep = "" if spec.type == "permutation" else own_marks(truth)
+    return [atom.text for atom in read_group(answer, keep, limit).atoms()]
 
 
 def agree_in_order(spec: AnswerSpec, first: str, second: str) -> bool:
@@ -158,9 +173,9 @@ def agree_in_any_order(spec: AnswerSpec, first: str, second: str) -> bool:
         return False
     if sorted(one) == sorted(other):
         return True
-    tolerant = _tolerant(spec, [one]) or _tolerant(spec, [other])
+    tolerant = is_tolerant(spec, [one]) or is_tolerant(spec, [other])
     try:
-        return _in_any_order(spec, one, [Atom(token) for token in other], tolerance_of(spec), tolerant, _Numbers())
+        return _in_any_order(spec, one, [Atom(token) for token in other], tolerance_of(spec), tolerant, Numbers())
     except (Unreadable, Undecided):
         return False
 
@@ -177,18 +192,19 @@ def agree_on_edges(spec: AnswerSpec, first: str, second: str) -> bool:
         return False
     if not heads[0] and width == 2 and one and other and one[0] != other[0] and without_counts(one, 2) is not None:
         return False  # the first line may be counts, which do not commute
-    wanted, found = _edges(spec, body[0]), _edges(spec, body[1])
+    wanted, found = edges_by_ends(spec, body[0]), edges_by_ends(spec, body[1])
     return wanted.keys() == found.keys() and all(
         agree_in_any_order(spec, " ".join(weights), " ".join(found[ends])) if spec.weighted else weights == found[ends]
         for ends, weights in wanted.items()
     )
 
 
-class _Numbers:
+class Numbers:
     """Atoms read as numbers; expressions are worked out once each."""
 
-    def __init__(self) -> None:
-        self._read: dict[str, Number] = {}
+    def __init__(self, known: Known = NOTHING_KNOWN) -> None:
+        self._read = {text: number for text, number in known.items() if number is not None}
+        self._refused = known.keys() - self._read.keys()
 
     def read(self, atom: Atom) -> Number:
         """The number an atom is.
@@ -202,18 +218,20 @@ class _Numbers:
             raise Unreadable("a leading zero")
         number = numeric.literal(atom.text) or self._read.get(atom.text)
         if number is None:
+            if atom.text in self._refused:
+                raise Unreadable("mathematics that could not be worked out")
             if len(self._read) >= MAX_WORKED_OUT:
                 raise Unreadable("too many elements to work out")
             number = self._read[atom.text] = read_number(atom.text)
         return number
 
 
-Match = Callable[[AnswerSpec, Row, Sequence[Atom], Tolerance, bool, _Numbers], bool]
+Match = Callable[[AnswerSpec, Row, Sequence[Atom], Tolerance, bool, Numbers], bool]
 
 
-def _same_list(spec: AnswerSpec, rows: Sequence[Row], group: Group, match: Match) -> bool:
+def _same_list(spec: AnswerSpec, rows: Sequence[Row], group: Group, match: Match, known: Known) -> bool:
     atoms = list(group.atoms())
-    tolerant, tolerance, numbers = _tolerant(spec, rows), tolerance_of(spec), _Numbers()
+    tolerant, tolerance, numbers = is_tolerant(spec, rows), tolerance_of(spec), Numbers(known)
     for candidate in (rows, without_length(rows)):
         if candidate is None or (group.nested() and _shape(group) != [len(row) for row in candidate]):
             continue
@@ -227,34 +245,40 @@ def _same_list(spec: AnswerSpec, rows: Sequence[Row], group: Group, match: Match
 
 
 def _in_order(
-    spec: AnswerSpec, tokens: Row, atoms: Sequence[Atom], tolerance: Tolerance, tolerant: bool, numbers: _Numbers
+    spec: AnswerSpec, tokens: Row, atoms: Sequence[Atom], tolerance: Tolerance, tolerant: bool, numbers: Numbers
 ) -> bool:
     if len(tokens) != len(atoms):
         return False
     return all(
-        token == atom.text or _same(spec, element(token), atom, tolerance, tolerant, numbers)
+        token == atom.text or same_element(spec, element(token), atom, tolerance, tolerant, numbers)
         for token, atom in zip(tokens, atoms, strict=True)
     )
 
 
-def _same(
-    spec: AnswerSpec, truth: Element, atom: Atom, tolerance: Tolerance, tolerant: bool, numbers: _Numbers
+def same_element(
+    spec: AnswerSpec, truth: Element, atom: Atom, tolerance: Tolerance, tolerant: bool, numbers: Numbers
 ) -> bool:
+    """Whether an element of an answer is the truth's.
+
+    Raises:
+        Unreadable: The truth is a number, and this is none.
+        Undecided: It is beyond the grammar, or too close to tell.
+    """
     if truth.number is None:
         return same_word(spec, truth.text, atom.text)
     return same_number(truth, numbers.read(atom), tolerance, tolerant=tolerant)
 
 
 def _in_any_order(
-    spec: AnswerSpec, tokens: Row, atoms: Sequence[Atom], tolerance: Tolerance, tolerant: bool, numbers: _Numbers
+    spec: AnswerSpec, tokens: Row, atoms: Sequence[Atom], tolerance: Tolerance, tolerant: bool, numbers: Numbers
 ) -> bool:
     if len(tokens) != len(atoms):
         return False
     elements = [element(token) for token in tokens]
-    words = Counter(_word(spec, truth.text) for truth in elements if truth.number is None)
+    words = Counter(word_key(spec, truth.text) for truth in elements if truth.number is None)
     found: list[Atom] = []
     for atom in atoms:
-        word = _word(spec, atom.text)
+        word = word_key(spec, atom.text)
         if words[word]:
             words[word] -= 1
         else:
@@ -269,7 +293,7 @@ def _in_any_order(
         exact = [truth.number for truth in expected if truth.number is not None]
         if all(isinstance(number, numeric.Literal) for numbers in (exact, values) for number in numbers):
             return Counter(exact) == Counter(values)
-        return Counter(map(_key, exact)) == Counter(map(_key, values))
+        return Counter(map(number_key, exact)) == Counter(map(number_key, values))
     # Sorted pairing is right for one tolerance: if any pairing stays within it, this one does.
     expected.sort(key=lambda truth: numeric.to_decimal(truth.number) if truth.number is not None else 0)
     values.sort(key=numeric.to_decimal)
@@ -278,18 +302,20 @@ def _in_any_order(
     )
 
 
-def _word(spec: AnswerSpec, text: str) -> str:
+def word_key(spec: AnswerSpec, text: str) -> str:
+    """What words that are the same have in common."""
     return text if spec.case_sensitive else folded(text)
 
 
-def _key(number: Number) -> Hashable:
+def number_key(number: Number) -> Hashable:
+    """What exact numbers that are equal have in common."""
     try:
         return numeric.to_fraction(number) if not isinstance(number, numeric.Approximate) else number
     except numeric.TooLarge:
         return number
 
 
-def _check_readable(rows: Sequence[Row], atoms: Sequence[Atom], numbers: _Numbers) -> None:
+def _check_readable(rows: Sequence[Row], atoms: Sequence[Atom], numbers: Numbers) -> None:
     """Tell an answer that is no such list from a wrong one.
 
     Raises:
@@ -305,7 +331,7 @@ def _agree_rows(spec: AnswerSpec, first: Sequence[Row], second: Sequence[Row]) -
     if [len(row) for row in first] != [len(row) for row in second]:
         return False
     tolerance = tolerance_of(spec)
-    tolerant = _tolerant(spec, first) or _tolerant(spec, second)
+    tolerant = is_tolerant(spec, first) or is_tolerant(spec, second)
     return all(
         agreeing(spec, element(one), element(other), tolerance, tolerant=tolerant)
         if one != other
@@ -315,7 +341,7 @@ def _agree_rows(spec: AnswerSpec, first: Sequence[Row], second: Sequence[Row]) -
     )
 
 
-def _tolerant(spec: AnswerSpec, rows: Sequence[Row]) -> bool:
+def is_tolerant(spec: AnswerSpec, rows: Sequence[Row]) -> bool:
     """Whether a tolerance applies: it is declared, or one element is printed as a real."""
     if spec.absolute_tolerance is not None or spec.relative_tolerance is not None:
         return True
@@ -327,14 +353,16 @@ def _shape(group: Group) -> list[int] | None:
     return None if rows is None else [len(row) for row in rows]
 
 
-def _flat_rows(group: Group, expected: Sequence[Row]) -> list[list[Atom]]:
+def flat_rows(group: Group, expected: Sequence[Row]) -> list[list[Atom]]:
+    """The rows of a matrix written without brackets around them."""
     atoms = list(group.atoms())
     if len(expected) > 1 and all(atom.quoted for atom in atoms):
         return [[Atom(word) for word in atom.text.split()] for atom in atoms]  # a string for each row of a grid
     return [[atom] for atom in atoms] if group.column else [atoms]
 
 
-def _edges(spec: AnswerSpec, rows: Sequence[Row]) -> dict[tuple[str, ...], list[str]]:
+def edges_by_ends(spec: AnswerSpec, rows: Sequence[Row]) -> dict[tuple[str, ...], list[str]]:
+    """The weights of the edges between each two vertices; without weights, a one for each."""
     edges: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for row in rows:
         ends = (row[0], row[1]) if spec.directed else tuple(sorted(row[:2]))

@@ -24,7 +24,9 @@ class Stored(NamedTuple):
     verdict: str | None
     extracted: str | None
     format: str | None
+    position: int | None
     detail: str | None
+    feedback: str | None
     late: bool
 
     @classmethod

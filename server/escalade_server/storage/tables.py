@@ -346,7 +346,9 @@ class Attempt(Base):
     verdict: Mapped[str | None] = mapped_column(String(20))
     extracted: Mapped[str | None] = mapped_column(Text)
     format: Mapped[str | None] = mapped_column(String(20))
+    position: Mapped[int | None]
     detail: Mapped[str | None] = mapped_column(Text)
+    feedback: Mapped[str | None] = mapped_column(Text)
     completion_tokens: Mapped[int | None]
     policy_step: Mapped[int | None]
     late: Mapped[bool]

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from escalade.types import AnswerSpec
+from escalade.types import AnswerSpec, ExtractionSettings
 from escalade_server.scoring.comparators import Comparison, compare
-from escalade_server.scoring.extraction import ExtractionRules, extract_answer
+from escalade_server.scoring.extraction import extract_answer
 
 GROUPS: list[dict[str, Any]] = json.loads((Path(__file__).parent / "cases.json").read_text())
 VERDICTS = ("accepted", "wrong", "unreadable", "undecided", "too_long", "no_answer")
@@ -37,7 +37,7 @@ def spelled_out(text: str | dict[str, Any]) -> str:
 def test_the_verdict_is_the_one_listed(group, verdict, answer):
     spec, truth, given = AnswerSpec(**group["spec"]), spelled_out(group["truth"]), spelled_out(answer)
     if group.get("given") == "completion":
-        found = extract_answer(given, ExtractionRules(**group.get("rules", {})))
+        found = extract_answer(given, ExtractionSettings(**group.get("rules", {})))
         if found.text is None:
             assert verdict == "no_answer"
             return

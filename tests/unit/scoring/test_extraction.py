@@ -6,9 +6,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from escalade_server.scoring.extraction import Extraction, ExtractionRules, extract_answer, extract_program
+from escalade.types import ExtractionSettings
+from escalade_server.scoring.extraction import Extraction, extract_answer, extract_program
 
-ALL = ExtractionRules(final_line=True)
+ALL = ExtractionSettings(final_line=True)
 PIECES = ["\\boxed{", "\\fbox{", "{", "}", "\\{", "\\}", "\\\\", "\\", "<think>", "</think>", "<answer>", "</answer>"]
 PIECES += ["Final answer: ", "```", "~~~", "\n", " ", "7", "a", "π", "\ud800", "boxed{", "\x01\x01"]
 markup = st.lists(st.sampled_from(PIECES), max_size=40).map("".join)
@@ -40,7 +41,7 @@ def last_box_by_hand(text: str) -> str | None:
 @given(markup)
 def test_many_braces_are_scanned_as_few_are(text):
     """Beyond some thousand braces another scan is used; braces after the last box change nothing."""
-    boxes_alone = ExtractionRules(answer_tag=False)
+    boxes_alone = ExtractionSettings(answer_tag=False)
     assert extract_answer(text + "." + "{}" * 1_001, boxes_alone) == extract_answer(text + ".", boxes_alone)
 
 
@@ -88,7 +89,7 @@ def test_only_what_follows_the_thought_counts(completion, text):
 
 
 def test_thoughts_count_where_the_run_says_so():
-    assert extract_answer(r"<think>\boxed{1}", ExtractionRules(think=False)).text == "1"
+    assert extract_answer(r"<think>\boxed{1}", ExtractionSettings(think=False)).text == "1"
 
 
 @pytest.mark.parametrize(
@@ -130,13 +131,13 @@ def test_the_final_answer_line_counts_where_the_run_says_so(completion, text):
 def test_each_way_can_be_switched_off_and_the_next_is_tried():
     completion = "\\boxed{1} <answer>2</answer>\nFinal answer: 3"
     assert extract_answer(completion, ALL).text == "1"
-    assert extract_answer(completion, ExtractionRules(boxed=False, final_line=True)).text == "2"
-    assert extract_answer(completion, ExtractionRules(boxed=False, answer_tag=False, final_line=True)).text == "3"
-    assert extract_answer(completion, ExtractionRules(boxed=False, answer_tag=False)).text is None
+    assert extract_answer(completion, ExtractionSettings(boxed=False, final_line=True)).text == "2"
+    assert extract_answer(completion, ExtractionSettings(boxed=False, answer_tag=False, final_line=True)).text == "3"
+    assert extract_answer(completion, ExtractionSettings(boxed=False, answer_tag=False, fenced=True)).text is None
 
 
 def test_a_run_that_demands_one_box_takes_no_other_number():
-    rules = ExtractionRules(single_boxed=True)
+    rules = ExtractionSettings(exactly_one=True)
     assert extract_answer(r"\boxed{1}", rules).text == "1"
     several = extract_answer(r"\boxed{1} \boxed{1} <answer>1</answer>", rules)
     assert (several.text, several.format, several.boxes) == (None, None, 2)
@@ -169,11 +170,19 @@ def test_the_last_closed_fenced_block_is_the_program(completion, languages, text
 @given(markup)
 @example("\\boxed{" * 3 + "}" * 2)
 def test_a_box_is_found_as_the_rule_read_by_hand_says(text):
-    found = extract_answer(text, ExtractionRules(think=False, answer_tag=False))
+    found = extract_answer(text, ExtractionSettings(think=False, answer_tag=False))
     assert found.text == last_box_by_hand(text)
 
 
-@given(st.one_of(st.text(), markup), st.builds(ExtractionRules, *[st.booleans()] * 5))
+SWITCHES = st.fixed_dictionaries({name: st.booleans() for name in ExtractionSettings.model_fields})
+
+
+@given(
+    st.one_of(st.text(), markup),
+    SWITCHES.filter(lambda on: any(on[form] for form in ("boxed", "answer_tag", "final_line", "fenced"))).map(
+        lambda on: ExtractionSettings(**on)
+    ),
+)
 def test_extraction_is_total_and_says_where(text, rules):
     for found in (extract_answer(text, rules), extract_program(text), extract_program(text, ("a",))):
         assert isinstance(found, Extraction)

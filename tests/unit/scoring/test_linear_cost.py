@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from escalade.types import AnswerSpec
+from escalade.types import AnswerSpec, ExtractionSettings
 from escalade_server.scoring import (
     comparators,
     elements,
@@ -25,7 +25,7 @@ from escalade_server.scoring import (
     text,
 )
 from escalade_server.scoring.comparators import compare
-from escalade_server.scoring.extraction import ExtractionRules, extract_answer, extract_program
+from escalade_server.scoring.extraction import extract_answer, extract_program
 
 MODULES: list[ModuleType] = [comparators, elements, expressions, extraction, numeric, outputs, readings, tables, text]
 PATTERNS = [
@@ -97,7 +97,7 @@ def test_the_check_would_see_a_pattern_that_backtracks():
 @pytest.mark.parametrize("family", COMPLETIONS)
 def test_extraction_takes_steps_in_proportion(family):
     for work in (
-        lambda text: extract_answer(text, ExtractionRules(final_line=True)),
+        lambda text: extract_answer(text, ExtractionSettings(final_line=True, fenced=True)),
         extract_program,
     ):
         assert_proportional(lambda size, work=work: work(COMPLETIONS[family](size)))
