@@ -18,7 +18,7 @@ from escalade_server.scoring.comparators import Comparison, compare
 from escalade_server.scoring.extraction import extract_answer
 
 GROUPS: list[dict[str, Any]] = json.loads((Path(__file__).parent / "cases.json").read_text())
-VERDICTS = ("accepted", "wrong", "unreadable", "undecided", "too_long", "no_answer")
+VERDICTS = ("accepted", "wrong", "unreadable", "undecided", "no_truth", "too_long", "no_answer")
 CASES = [
     pytest.param(group, verdict, answer, id=f"{group['about']}-{verdict}-{index}")
     for group in GROUPS
