@@ -12,7 +12,7 @@ PYTHON ?= $(firstword $(foreach candidate,python3.11 python3.12 python3.13 pytho
   $(shell command -v $(candidate) >/dev/null && $(candidate) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
     2>/dev/null && echo $(candidate))))
 PYTEST ?=
-BENCHMARKS := $(filter-out benchmarks/soak.py benchmarks/_%,$(wildcard benchmarks/*.py))
+BENCHMARKS := $(filter-out benchmarks/soak.py benchmarks/training_experiment.py benchmarks/_%,$(wildcard benchmarks/*.py))
 
 .PHONY: help demo test lint format bench soak serve clean
 

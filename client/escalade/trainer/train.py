@@ -17,16 +17,15 @@ from __future__ import annotations
 import copy
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from rich.console import Console
 from torch import Tensor
 
-from escalade import Client, NotFound
+from escalade import Client
 from escalade.trainer import grpo, saving
 from escalade.trainer.config import SmallModel, TrainConfig, TrainingFailed
 from escalade.trainer.desk import Desk, Written, patiently
@@ -61,8 +60,29 @@ class Scored:
     """What is already known of the step, for its line of metrics."""
 
 
-def train(config: TrainConfig, client: Client, console: Console, *, resume: bool = False) -> Policy:
+Look = Callable[[int, Policy], None]
+
+
+def look_away(step: int, policy: Policy) -> None:
+    """Look at nothing."""
+
+
+def train(
+    config: TrainConfig,
+    client: Client,
+    console: Console,
+    *,
+    resume: bool = False,
+    look: Look = look_away,
+) -> Policy:
     """Train as configured, to the end.
+
+    Args:
+        config: What to do.
+        client: The server.
+        console: Where to tell how it goes.
+        resume: Go on from the newest checkpoint.
+        look: Is shown the policy before the first step, with its number, and after each update, with the next one's.
 
     Raises:
         TrainingFailed: It cannot start or go on.
@@ -107,6 +127,7 @@ def train(config: TrainConfig, client: Client, console: Console, *, resume: bool
         first, pending = state.step, state.pending
 
     say(f"{run.run}: {run.curriculum.policy}, {run.pool_size} environments, {run.groups} groups of {run.rollouts}")
+    look(first, policy)
     waiting: deque[Sampled] = deque()
     upcoming: Future[Batch] | None = None
     with (
@@ -133,6 +154,7 @@ def train(config: TrainConfig, client: Client, console: Console, *, resume: bool
                 done_s = time.monotonic()
                 figures |= {"update_s": done_s - update_s, "wait_s": waited_s, "step_s": done_s - step_s}
                 metrics.step(pending.step, pending.figures | figures | {"elapsed_s": done_s - start_s})
+                look(pending.step + 1, policy)
                 pending = None
             if not last and ((step + 1) % config.checkpoint.every == 0 or step + 1 == config.steps):
                 if waiting:
@@ -335,11 +357,3 @@ def update(
 def mixed_precision(device: torch.device) -> torch.autocast:
     """On a GPU, compute in bfloat16 where that is safe; on a CPU, as the weights are."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
-
-
-def resumable(out: Path) -> bool:
-    """Whether a folder holds a checkpoint."""
-    return saving.newest(out) is not None
-
-
-__all__ = ["NotFound", "train"]

@@ -20,12 +20,14 @@ from escalade import Client
 from escalade.trainer.config import WarmupSettings
 from escalade.trainer.model import END, PAD, START, Transformer
 from escalade.trainer.policies import SmallPolicy, padded_left, padded_right
-from escalade.types import MAX_INSTANCES, Template
+from escalade.types import Template
 
 COOL_DOWN = 0.4
 """Share of the steps, at the end, over which the learning rate falls to 0."""
 RISE_STEPS = 50
 CLIP_NORM = 1.0
+AT_ONCE = 128
+"""Instances per request, so that none takes long."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,9 @@ def fetch(
     for name in environments:
         tops = client.environment(name).levels
         for level in (level for level in levels if level < tops):
-            for first in range(0, count, MAX_INSTANCES):
+            for first in range(0, count, AT_ONCE):
                 found = client.instances(
-                    name, level=level, count=min(MAX_INSTANCES, count - first), seed=seed + first // MAX_INSTANCES,
+                    name, level=level, count=min(AT_ONCE, count - first), seed=seed + first // AT_ONCE,
                     template=template, reveal_answers=True,
                 )  # fmt: skip
                 examples += [
@@ -69,9 +71,9 @@ def warm_up(
     settings: WarmupSettings,
     *,
     seed: int,
-    told: Callable[[int, float], None] = lambda step, loss: None,
+    told: Callable[[int, float], None],
 ) -> float:
-    """Learn the examples; the last steps' mean loss per token. `told` hears of each step."""
+    """Learn the examples; the last steps' mean loss per token. `told` hears of each step and of that mean."""
     model = policy.module
     rng = random.Random(seed)
     generator = torch.Generator().manual_seed(seed)

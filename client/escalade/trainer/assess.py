@@ -1,0 +1,71 @@
+"""How good a writer is, level by level, on instances that no training can have met.
+
+Guarantee: the instances come from the evaluation split, whose seeds no run draws from, and are the same for the same
+environment versions, count and seed; the server judges every answer, and what it could not judge counts for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from escalade import Client, ScoreItem
+from escalade.trainer.policies import Sampling, Writer
+from escalade.types import Instance, Template
+
+AT_ONCE = 64
+"""Prompts that are answered together, which bounds memory."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What became of one level of one environment."""
+
+    environment: str
+    level: int
+    right: int
+    scored: int
+
+
+def questions(
+    client: Client, levels: Mapping[str, Sequence[int]], *, count: int, seed: int, template: Template
+) -> list[Instance]:
+    """So many instances of each level, as the mapping names them by environment."""
+    found: list[Instance] = []
+    for name, wanted in levels.items():
+        for level in wanted:
+            found += client.instances(
+                name, level=level, count=count, seed=seed, split="evaluation", template=template
+            ).instances
+    return found
+
+
+def assess(
+    writer: Writer, client: Client, asked: Sequence[Instance], *, rollouts: int, sampling: Sampling, seed: int
+) -> list[Cell]:
+    """Answer the instances and have the answers judged; one cell per environment and level."""
+    # Prompts of like length together, so that little is spent on padding.
+    ordered = sorted(asked, key=lambda one: len(one.messages[-1].content))
+    items: list[ScoreItem] = []
+    for first in range(0, len(ordered), AT_ONCE):
+        some = ordered[first : first + AT_ONCE]
+        texts = writer.write([one.messages for one in some], rollouts=rollouts, sampling=sampling, seed=seed + first)
+        items += [
+            ScoreItem(instance=one.instance, completion=text)
+            for one, written in zip(some, texts, strict=True)
+            for text in written
+        ]
+    outcomes = client.score(items).outcomes
+    places = [(one.environment, one.level or 0) for one in ordered for _ in range(rollouts)]
+    right, scored = dict.fromkeys(places, 0), dict.fromkeys(places, 0)
+    for place, outcome in zip(places, outcomes, strict=True):
+        if outcome.accuracy is not None:
+            right[place] += outcome.accuracy
+            scored[place] += 1
+    return [Cell(*place, right[place], scored[place]) for place in sorted(right)]
+
+
+def accuracy(cells: Iterable[Cell]) -> float:
+    """Mean over the cells, each weighing the same whatever could be scored of it."""
+    shares = [cell.right / cell.scored for cell in cells if cell.scored]
+    return sum(shares) / len(shares) if shares else 0.0
