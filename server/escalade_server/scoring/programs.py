@@ -216,7 +216,7 @@ def _job(task: Task, found: Submission, key: str, owner: str, *, to_the_end: boo
     limits = Limits(
         cpu_s=cpu_s,
         # Processor time decides; elapsed time, which depends on the others, only ends a hang.
-        wall_s=3 * cpu_s + 2,
+        wall_s=4 * cpu_s + 4,
         memory_bytes=task.limits.memory_bytes,
         output_bytes=LEAST_OUTPUT_BYTES + 4 * max(len(truth.encode()) for truth in task.truths),
     )
