@@ -70,13 +70,14 @@ class _Body(BaseModel):
 
 
 class _Said(_Body):
-    content: str | None = None
-    refusal: str | None = None
+    # Whatever stands here, the reply was paid for: it must not be asked for again as if it had failed.
+    content: object = None
+    refusal: object = None
 
 
 class _Choice(_Body):
     message: _Said
-    finish_reason: str | None = None
+    finish_reason: object = None
 
 
 class _Tokens(_Body):
@@ -86,7 +87,7 @@ class _Tokens(_Body):
 
 class _ChatCompletion(_Body):
     choices: list[_Choice] = Field(min_length=1)
-    usage: _Tokens | None = None
+    usage: object = None
 
 
 class _Transient(Exception):
@@ -244,21 +245,23 @@ class Endpoint:
 
     def _read(self, content: bytes, messages: Sequence[Message]) -> Completion:
         try:
-            completion = _ChatCompletion.model_validate_json(content)
+            completion = _ChatCompletion.model_validate(_document(content))
         except ValidationError:
             said = self._words(content)
             raise _Transient(f"{self._url} answered no chat completion" + (f": {said}" if said else "")) from None
         choice = completion.choices[0]
-        refused = choice.message.content is None and choice.message.refusal is not None
-        text = storable((choice.message.refusal if refused else choice.message.content) or "")
-        used = completion.usage
-        if used is None:
+        text, refusal = _text_of(choice.message.content), _text_of(choice.message.refusal)
+        refused = bool(refusal) and not text
+        text = storable(refusal if refused else text)
+        try:
+            used = _Tokens.model_validate(completion.usage)
+        except ValidationError:
             if self._tokens_reported:
                 log.warning("LLM: %s reports no token counts; three bytes are counted as one token", self._url)
             self._tokens_reported = False
             asked = sum(len(message.content.encode()) for message in messages)
             used = _Tokens(prompt_tokens=asked // 3 + 1, completion_tokens=len(text.encode()) // 3 + 1)
-        finish = "refusal" if refused else choice.finish_reason or "stop"
+        finish = "refusal" if refused else _text_of(choice.finish_reason) or "stop"
         return Completion(text, storable(finish)[:40], used.prompt_tokens, used.completion_tokens)
 
     def _words(self, content: bytes) -> str:
@@ -267,7 +270,7 @@ class Endpoint:
         error = document.get("error", document.get("detail", document.get("message")))
         if isinstance(error, dict):
             error = error.get("message")
-        words = " ".join(str(error or "").split())
+        words = storable(" ".join(str(error or "").split()))
         return words.replace(self._key, "[key]")[:300] if self._key else words[:300]
 
 
@@ -322,6 +325,13 @@ def _body(
     told = f"Answer with one JSON object and nothing else. It must fit this JSON schema:\n{json.dumps(schema)}"
     sent[0] = {**sent[0], "content": f"{sent[0]['content']}\n\n{told}"}
     return body | ({"response_format": {"type": "json_object"}} if output == "json_object" else {})
+
+
+def _text_of(content: object) -> str:
+    """A message's text, which some endpoints give in parts."""
+    if isinstance(content, list):
+        return "".join(_text_of(part.get("text")) for part in content if isinstance(part, dict))
+    return content if isinstance(content, str) else ""
 
 
 def _document(content: bytes) -> dict[str, Any]:
