@@ -156,7 +156,8 @@ class Worker:
         self.jobs += 1
         frames = _run_frames(language, job, binary)
         descriptors = () if descriptor is None else (descriptor,)
-        self._exchange(frames, handle, silence_s=job.limits.wall_s * 2 + GRACE_S, descriptors=descriptors)
+        # A function may be imported and called, and once more if it hung in a process that calls shared.
+        self._exchange(frames, handle, silence_s=job.limits.wall_s * 4 + GRACE_S, descriptors=descriptors)
         return tuple(results)
 
     @property
@@ -177,7 +178,8 @@ def _run_frames(language: Language, job: Job, binary: bytes | None) -> Iterator[
         {
             "op": "run", "kind": kind, "entry": language.source_name, "function": program.function,
             "hash_seed": program.hash_seed, "count": len(job.inputs), "limits": asdict(job.limits),
-            "collect": list(job.collect), "stop": job.stop_on_failure, "names": list(files),
+            "collect": list(job.collect), "share": job.trust is Trust.TRUSTED, "stop": job.stop_on_failure,
+            "names": list(files),
             "sizes": [*(len(data) for data in files.values()), len(binary or b"")],
         },
         [*files.values(), binary or b""],

@@ -287,8 +287,9 @@ class Agent:
                 given.append(one)
                 size_bytes += len(one.stdin)
             self._box.add_inputs(given[0].files)
-            for ended in call.run([one.stdin for one in given], limits, tidy=not alone):
-                self._answer(ended, collect, limits)
+            share = bool(message["share"]) and not alone
+            for several in call.run([one.stdin for one in given], limits, tidy=not alone, share=share):
+                self._answer_all(several, collect, limits)
             if alone:
                 self._sweep()
             remaining -= len(given)
@@ -300,12 +301,19 @@ class Agent:
         return _Given(stdin, header["arguments"], dict(zip(header["names"], contents, strict=True)))
 
     def _answer(self, ended: runner.Ended, collect: list[str], limits: RunLimits) -> None:
+        wire.write_pieces(self._stream, self._frame(ended, collect, limits))
+
+    def _answer_all(self, several: list[runner.Ended], collect: list[str], limits: RunLimits) -> None:
+        """Answer with one write, so that the pool is woken once."""
+        wire.write_pieces(self._stream, [piece for one in several for piece in self._frame(one, collect, limits)])
+
+    def _frame(self, ended: runner.Ended, collect: list[str], limits: RunLimits) -> list[wire.Data]:
         files = {name: data for name in collect if (data := self._box.collect(name, limits.output_bytes)) is not None}
         answer: dict[str, Any] = {name: getattr(ended, name) for name in type(ended).__slots__}
         answer["op"] = "result"
         answer["stdout"], answer["stderr"] = len(ended.stdout), len(ended.stderr)
         answer["names"], answer["sizes"] = list(files), [len(data) for data in files.values()]
-        wire.write_frame(self._stream, answer, [ended.stdout, ended.stderr, *files.values()])
+        return wire.encode(answer, [ended.stdout, ended.stderr, *files.values()])
 
     def _prepare(self, files: dict[str, memoryview]) -> None:
         self._files = files

@@ -2,7 +2,7 @@
 
 Guarantee: each call's outcome is decided by the agent's measurements and the kernel's report where they speak, and
 else by the module's own process, which can lie about nothing but itself. A call that must be ended costs a new import,
-never the next call's outcome. The module forks for the next call while the agent passes on the last one's value.
+never another call's outcome: where calls shared the process that went, the first unanswered one is made again, apart.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import socket
 import time
 from collections.abc import Iterator, Sequence
 
-from . import job, monitor
+from . import calls, monitor
 from .monitor import Capture, Observation, RunLimits
 from .runner import Ended, Host, classify, describe, fork_request, memory_file
 from .zygote import End, Zygote
@@ -28,9 +28,18 @@ class FunctionRun:
         self._path, self._function = path, function
         self._module: _Module | None = None
         self._failed_import: Ended | None = None
+        self._apart = False
 
-    def run(self, inputs: Sequence[bytes | memoryview], limits: RunLimits, *, tidy: bool) -> Iterator[Ended]:
-        """Call it on each input, in order; `tidy` has the module remove what the calls leave in the folder.
+    def run(
+        self, inputs: Sequence[bytes | memoryview], limits: RunLimits, *, tidy: bool, share: bool
+    ) -> Iterator[list[Ended]]:
+        """Call it on each input, in order; as many outcomes are given at once as there are.
+
+        Args:
+            inputs: What to call it on.
+            limits: Of each call.
+            tidy: Whether the module removes what the calls leave in the folder.
+            share: Whether all calls are of one trust, so that they may share a process.
 
         Raises:
             ChildProcessError: The zygote died.
@@ -42,12 +51,14 @@ class FunctionRun:
                 self._import(limits)
             if self._module is None:
                 assert self._failed_import is not None
-                yield self._failed_import
+                yield [self._failed_import]
                 done += 1
                 continue
-            for ended in self._module.call(inputs[done:], limits, tidy=tidy):
+            share = share and not self._apart
+            for ended in self._module.call(inputs[done:], limits, tidy=tidy, share=share):
                 yield ended
-                done += 1
+                done += len(ended)
+            self._apart = self._apart or self._module.lost_shared
             if not self._module.alive:
                 self.close()
                 self._host.sweep()
@@ -85,7 +96,7 @@ class FunctionRun:
             if found is not None:
                 return found
             try:
-                ready = control.recv(64) == job.READY
+                ready = control.recv(64) == calls.READY
             except BlockingIOError:
                 return None
             # Its process lives on; a status of zero stands for "so far, so good".
@@ -117,18 +128,22 @@ class _Module:
     def __init__(self, host: Host, zygote: Zygote, control: socket.socket) -> None:
         self._host, self._zygote, self._control = host, zygote, control
         self.alive = True
+        self.lost_shared = False
+        """Whether the process went in a call that may have been one of several in it."""
 
     def close(self) -> None:
         self._control.close()
 
-    def call(self, inputs: Sequence[bytes | memoryview], limits: RunLimits, *, tidy: bool) -> Iterator[Ended]:
+    def call(
+        self, inputs: Sequence[bytes | memoryview], limits: RunLimits, *, tidy: bool, share: bool
+    ) -> Iterator[list[Ended]]:
         """Yield the outcomes of the calls until all are made, or the process had to go."""
-        parts = b"".join(job.SIZE.pack(len(data)) + bytes(data) for data in inputs)
+        parts = b"".join(calls.SIZE.pack(len(data)) + bytes(data) for data in inputs)
         results_read, results_write = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(results_read, False)
         monitor.widen(results_write)
         inputs_fd = memory_file(parts)
-        request = job.REQUEST.pack(len(inputs), limits.output_bytes, limits.error_bytes, tidy)
+        request = calls.REQUEST.pack(len(inputs), limits.output_bytes, limits.error_bytes, tidy, share)
         try:
             try:
                 socket.send_fds(self._control, [request], [inputs_fd, results_write])
@@ -138,7 +153,7 @@ class _Module:
             finally:
                 os.close(inputs_fd)
                 os.close(results_write)
-            yield from _Calls(self, self._host, self._zygote, results_read, limits).follow(len(inputs))
+            yield from _Calls(self, self._host, self._zygote, results_read, limits).follow(len(inputs), share=share)
         finally:
             os.close(results_read)
 
@@ -156,7 +171,7 @@ class _Calls:
         self._started_ns, self._cpu_ns, self._memory_bytes, self._kills = monitor.read_meters(self._host.meter)
         self._peak_bytes = 0
 
-    def follow(self, count: int) -> Iterator[Ended]:
+    def follow(self, count: int, *, share: bool) -> Iterator[list[Ended]]:
         poll = select.poll()
         poll.register(self._fd, select.POLLIN)
         poll.register(self._zygote.fileno(), select.POLLIN)
@@ -164,28 +179,31 @@ class _Calls:
         while count:
             poll.poll(tick_ms)
             open_still = self._receive()
-            answers = 0
-            while count and (frame := self._take()) is not None:
-                yield frame
-                count, answers = count - 1, answers + 1
+            if answers := self._take_all(count):
+                yield answers
+                count -= len(answers)
                 self._begin()
             if not count or self._stopped:
                 return
             if not self._module.alive:
-                yield self._dead(self._zygote.ended())
+                yield [self._dead(self._zygote.ended())]
                 return
             tick_ms = 2.0 if answers else min(10.0, tick_ms * 1.3)
             exceeded = self._exceeded()
             gone = self._zygote.ended() if not open_still or not answers else None
-            if exceeded is not None or gone is not None or not open_still:
-                self._receive()
-                if (last := self._take()) is not None:
-                    # It came between the look at the pipe and the look at the clock.
-                    self._module.alive = False
-                    yield last
-                    return
-                yield self._dead(gone, exceeded)
-                return
+            if exceeded is None and gone is None and open_still:
+                continue
+            self._receive()
+            if last := self._take_all(count):
+                # They came between the look at the pipe and the look at the clock.
+                self._module.alive = False
+                yield last
+            elif share:
+                self._module.alive, self._module.lost_shared = False, True
+                self._host.kill(set())
+            else:
+                yield [self._dead(gone, exceeded)]
+            return
 
     def _receive(self) -> bool:
         """Read what is there; false at the end."""
@@ -198,28 +216,40 @@ class _Calls:
                 return False
             self._received += piece
 
+    def _take_all(self, most: int) -> list[Ended]:
+        """Return the outcomes that have come whole."""
+        found: list[Ended] = []
+        while len(found) < most and (frame := self._take()) is not None:
+            found.append(frame)
+        return found
+
     def _take(self) -> Ended | None:
         """Return the next call's outcome if it has come whole."""
         limits = self._limits
-        if len(self._received) < job.OUTCOME.size:
+        if len(self._received) < calls.OUTCOME.size:
             return None
-        figures = job.OUTCOME.unpack_from(self._received)
-        status, cpu_ns, peak_bytes, value_bytes, error_bytes, value_over, error_over, last = figures
+        figures = calls.OUTCOME.unpack_from(self._received)
+        status, cpu_ns, wall_ns, peak_bytes, value_bytes, error_bytes, value_over, error_over, shared, last = figures
         if not (0 <= value_bytes <= limits.output_bytes and 0 <= error_bytes <= limits.error_bytes):
             self._module.alive = False
             return None
-        end = job.OUTCOME.size + value_bytes + error_bytes
+        end = calls.OUTCOME.size + value_bytes + error_bytes
         if len(self._received) < end:
             return None
-        body = self._received[job.OUTCOME.size : end]
+        body = self._received[calls.OUTCOME.size : end]
         del self._received[:end]
         if last:
             self._stopped, self._module.alive = True, False
         value = Capture(-1, limits.output_bytes, body[:value_bytes], complete=not value_over)
         error = Capture(-1, limits.error_bytes, body[value_bytes:], complete=not error_over)
-        seen = self._observe(status)
-        seen.cpu_ns = max(seen.cpu_ns, cpu_ns)
-        seen.memory_bytes = max(seen.memory_bytes, peak_bytes)
+        if shared:
+            # The agent's meters saw it together with others; none exceeded its limits, or it would not have come.
+            seen = Observation(status=status, cpu_ns=cpu_ns, wall_ns=wall_ns, memory_bytes=peak_bytes)
+        else:
+            seen = self._observe(status)
+            seen.cpu_ns = max(seen.cpu_ns, cpu_ns)
+            seen.memory_bytes = max(seen.memory_bytes, peak_bytes)
+            self._begin()
         if value_over:
             seen.exceeded = "output"
         return classify(seen, value, error, limits)

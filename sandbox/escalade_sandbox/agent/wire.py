@@ -172,8 +172,12 @@ def read_frame(stream: Stream) -> tuple[Message, memoryview]:
 
 
 def write_frame(stream: Stream, message: Message, parts: Sequence[Data] = ()) -> None:
-    """Write one frame, in as few calls as its size allows."""
-    pieces = encode(message, parts)
+    """Write one frame."""
+    write_pieces(stream, encode(message, parts))
+
+
+def write_pieces(stream: Stream, pieces: Sequence[Data]) -> None:
+    """Write frames that are encoded, in as few calls as their size allows."""
     if sum(len(piece) for piece in pieces) <= 1 << 16:
         stream.send(b"".join(pieces))
         return

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from . import confine, job
+from . import calls, confine, job
 
 DESCRIPTORS = 5
 """Of a request: standard input, output, error, the job's description, the control socket (or /dev/null)."""
@@ -94,7 +94,7 @@ def _enter(control: socket.socket, limits: dict[str, object], descriptors: list[
         confinement = confine.Confinement(**limits.pop("confinement"))  # type: ignore[arg-type]
         confine.become_job(confinement, descriptors=descriptors, **limits)  # type: ignore[arg-type]
         confine.prctl(confine.PR_SET_DUMPABLE, 1)
-        code = job.run()
+        code = job.run(calls.serve)
     except BaseException as error:  # the process boundary: whatever happens, the zygote's loop must not go on twice
         os.write(2, f"the sandbox could not start the program: {error!r}\n".encode())
     finally:

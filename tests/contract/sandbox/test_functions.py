@@ -1,7 +1,11 @@
 """What every backend does with a function: a generator, in practice."""
 
+import ast
 import json
 
+import pytest
+
+from escalade_sandbox.agent.sharing import may_share
 from escalade_sandbox.types import Job, Limits, Program, Status, Trust
 
 SHORT = Limits(cpu_s=1, wall_s=2, memory_bytes=128 << 20, output_bytes=1 << 20, error_bytes=1000)
@@ -73,3 +77,98 @@ async def test_a_module_that_cannot_be_imported_says_why(sandbox, call):
 async def test_a_module_that_hangs_at_import_runs_out_of_time_once(sandbox, call):
     job = Job(Program("python", "while True: pass", function="f"), [call(n) for n in range(50)], limits=SHORT)
     assert {one.status for one in (await sandbox.run(job)).results} == {Status.TIME_LIMIT}
+
+
+COUNTERS = """
+from sys import *
+from random import *
+import functools
+import random
+drawn_at_import = random.random()
+cache, limit = {}, [getrecursionlimit()]
+class Tree:
+    made = 0
+    def __init__(self):
+        Tree.made += 1
+@functools.lru_cache(None)
+def table(n):
+    cache[n] = len(cache)
+    return random.randrange(10**9)
+def f(p, default=[]):
+    global drawn_at_import
+    Tree()
+    default.append(p)
+    setrecursionlimit(getrecursionlimit() + 100)
+    f.calls = calls_of.pop() + 1
+    value = [drawn_at_import, Tree.made, len(cache), default, limit, f.calls, gauss(0, 1), table(1)]
+    drawn_at_import = 0
+    print('noise')
+    return value
+calls_of = [0]
+"""
+
+
+@pytest.mark.parametrize("trust", Trust)
+async def test_a_value_is_a_function_of_the_seed_whatever_was_called_before(sandbox, call, trust):
+    assert may_share(ast.parse(COUNTERS))
+    seeds = [3, 1, 4, 1, 5, 9, 2, 6]
+    program = Program("python", COUNTERS, function="f")
+
+    async def values(inputs):
+        results = (await sandbox.run(Job(program, inputs, trust=trust))).results
+        assert {one.status for one in results} == {Status.OK}, results[0]
+        return [one.stdout for one in results]
+
+    together = await values([call(0, seed=seed) for seed in seeds])
+    assert together[1] == together[3]
+    assert len(set(together)) == len(set(seeds))
+    assert together[::-1] == await values([call(0, seed=seed) for seed in reversed(seeds)])
+    # Alone, each is made in a fork of its own.
+    assert together[:3] == [(await values([call(0, seed=seed)]))[0] for seed in seeds[:3]]
+
+
+@pytest.mark.parametrize("trust", Trust)
+async def test_one_call_that_fails_among_many_costs_no_other_its_value(sandbox, call, trust):
+    source = """
+import sys
+calls = []
+def f(x):
+    calls.append(x)
+    if x == 5: raise ValueError('five')
+    if x == 9:
+        print('a word', file=sys.stderr)
+    while x == 13: pass
+    if x == 17: return 'y' * (2 << 20)
+    if x == 21: return bytearray(512 << 20).count(1)
+    return [x, len(calls)]
+"""
+    job = Job(Program("python", source, function="f"), [call(n) for n in range(26)], SHORT, trust=trust)
+    results = (await sandbox.run(job)).results
+    unlike = {n: one.status for n, one in enumerate(results) if one.status is not Status.OK}
+    assert unlike == {
+        5: Status.NONZERO_EXIT, 13: Status.TIME_LIMIT, 17: Status.OUTPUT_LIMIT, 21: Status.MEMORY_LIMIT,
+    }  # fmt: skip
+    assert all(json.loads(one.stdout) == [n, 1] for n, one in enumerate(results) if n not in unlike)
+    assert b"ValueError: five" in results[5].stderr
+    assert results[5].stderr.count(b"File ") == 1
+    assert results[9].stderr == b"a word\n"
+    assert results[10].stderr == b""
+
+
+async def test_the_figures_of_calls_in_one_process_are_their_own(sandbox, call):
+    source = "def f(n):\n    return sum(range(n))"
+    calls = [call(200_000 if n == 3 else 1) for n in range(8)]
+    job = Job(Program("python", source, function="f"), calls, trust=Trust.TRUSTED)
+    results = (await sandbox.run(job)).results
+    assert [json.loads(one.stdout) for one in results] == [0, 0, 0, 19999900000, 0, 0, 0, 0]
+    assert all(one.cpu_ms >= 0 and one.wall_ms > 0 and one.memory_bytes > 1 << 20 for one in results)
+    # The first also pays for what is looked up once.
+    assert results[3].cpu_ms == max(one.cpu_ms for one in results[1:]) > 0
+
+
+async def test_many_calls_outlast_the_process_that_makes_them(sandbox, call):
+    source = "calls = []\ndef f(n):\n    calls.append(n)\n    sum(range(50_000))\n    return [n, len(calls)]"
+    calls = [call(n) for n in range(1000)]
+    job = Job(Program("python", source, function="f"), calls, SHORT, trust=Trust.TRUSTED)
+    results = (await sandbox.run(job)).results
+    assert [json.loads(one.stdout) for one in results] == [[n, 1] for n in range(1000)]
