@@ -95,7 +95,7 @@ def serve(path: str, function_name: str, control_fd: int) -> None:
 
 
 def _function_of(module: ModuleType, name: str) -> Function:
-    function = getattr(module, name, None)
+    function: Function | None = getattr(module, name, None)
     if not callable(function):
         raise AttributeError(f"the program defines no function {name!r}")
     return function
