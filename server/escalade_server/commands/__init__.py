@@ -1,4 +1,4 @@
-"""The server's subcommands of `escalade`: serve, migrate, key, doctor, simulate.
+"""The server's subcommands of `escalade`: serve, migrate, key, doctor, simulate, new, check.
 
 Importing this is cheap; each command imports what it needs when it runs.
 """
@@ -10,10 +10,12 @@ import typer
 
 def register(app: typer.Typer) -> None:
     """Add the server's subcommands."""
-    from escalade_server.commands import database, doctor, keys, serve, simulate
+    from escalade_server.commands import authoring, database, doctor, keys, serve, simulate
 
     app.command("serve")(serve.serve)
     app.command("migrate")(database.migrate)
     app.add_typer(keys.app, name="key")
     app.command("doctor")(doctor.doctor)
     app.command("simulate")(simulate.simulate)
+    app.command("new")(authoring.new)
+    app.command("check")(authoring.check)
