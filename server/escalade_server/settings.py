@@ -93,6 +93,8 @@ class Settings(BaseSettings):
         env_nested_max_split=1,
         extra="ignore",
         frozen=True,
+        # A malformed key is a key all the same.
+        hide_input_in_errors=True,
     )
 
     data: Path = Field(default_factory=_default_data)

@@ -182,6 +182,30 @@ def test_settings_that_cannot_work_are_refused_in_words(settings, fault):
         Settings(**settings)
 
 
+@pytest.mark.parametrize("value", ["very-secret words", "very-secret\u00e9"])
+def test_a_malformed_key_is_not_shown(monkeypatch, value):
+    monkeypatch.setenv("ESCALADE_LLM_KEY", value)
+    with pytest.raises(ValueError, match="printable ASCII") as raised:
+        Settings()
+    assert "very-secret" not in str(raised.value)
+
+
+def test_settings_come_from_the_environment(monkeypatch):
+    given = {
+        "URL": "http://127.0.0.1:1/v1", "MODEL": "m", "KEY": "k", "CONCURRENCY": "3", "BUDGET_TOKENS": "70",
+        "TIMEOUT_S": "2.5", "MAX_TOKENS": "900", "TRIES": "4", "REPAIRS": "0",
+    }  # fmt: skip
+    for name, value in given.items():
+        monkeypatch.setenv(f"ESCALADE_LLM_{name}", value)
+    read = Settings()
+    assert (read.llm_url, read.llm_model) == ("http://127.0.0.1:1/v1", "m")
+    assert read.llm_key is not None
+    assert read.llm_key.get_secret_value() == "k"
+    assert "k" not in repr(read.llm_key)
+    assert (read.llm_concurrency, read.llm_budget_tokens, read.llm_timeout_s) == (3, 70, 2.5)
+    assert (read.llm_max_tokens, read.llm_tries, read.llm_repairs) == (900, 4, 0)
+
+
 async def test_settings_make_an_endpoint_or_none():
     assert open_endpoint(Settings()) is None
     endpoint = open_endpoint(Settings(llm_url="http://127.0.0.1:9/v1", llm_model="m", llm_key="k"))
