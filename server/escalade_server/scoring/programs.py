@@ -272,22 +272,25 @@ def _judgement(question: ProgramQuestion, found: Submission | None, results: Seq
     if found is None:
         accepted = " or ".join(question.settings.languages)
         return Judgement("scored", 0.0, 0, "no_answer", detail=f"there is no fenced block with a program in {accepted}")
-    extracted = storable(found.source)
+    judged = Judgement("scored", 0.0, 0, None, storable(found.source), "fenced", position=found.start)
     if len(found.source) > MAX_PROGRAM_CHARS:
         limit = f"the program is longer than {MAX_PROGRAM_CHARS} characters"
-        return Judgement("scored", 0.0, 0, "too_long", extracted, "fenced", limit)
+        return replace(judged, verdict="too_long", detail=limit)
     share = question.settings.score == "share"
     failed = next((place for place, one in enumerate(results) if one.kind not in (None, "accepted")), None)
     unknown = next((one for one in results if one.kind is None), None)
     # With one failure "all" is decided, whatever our side did not find out; a share needs every input.
     if unknown is not None and (share or failed is None):
-        return Judgement("error", None, None, None, extracted, "fenced", storable(unknown.error))
-    passed = sum(one.kind == "accepted" for one in results)
+        return replace(judged, outcome="error", score=None, accuracy=None, detail=storable(unknown.error))
     if failed is None:
-        return Judgement("scored", 1.0, 1, "accepted", extracted, "fenced", f"all {len(results)} hidden inputs passed")
-    score = passed / len(results) if share else 0.0
-    return Judgement(
-        "scored", score, 0, results[failed].kind, extracted, "fenced", storable(_detail(question, results, failed))
+        words = f"all {len(results)} hidden inputs passed"
+        return replace(judged, score=1.0, accuracy=1, verdict="accepted", detail=words)
+    passed = sum(one.kind == "accepted" for one in results)
+    return replace(
+        judged,
+        score=passed / len(results) if share else 0.0,
+        verdict=results[failed].kind,
+        detail=storable(_detail(question, results, failed)),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from escalade.types import ProgramLanguage
 from escalade_server.scoring.extraction import extract_program
@@ -30,6 +30,8 @@ class Submission:
 
     language: ProgramLanguage
     source: str
+    start: int = field(default=0, compare=False)
+    """Offset in the completion, in characters."""
 
 
 def read_submission(completion: str, languages: Sequence[ProgramLanguage]) -> Submission | None:
@@ -44,7 +46,7 @@ def read_submission(completion: str, languages: Sequence[ProgramLanguage]) -> Su
     # Half a surrogate pair is no text that a compiler could be given.
     source = found.text.encode("utf-8", "replace").decode()
     language = TAGS[found.language] if found.language is not None else detected(source)
-    return Submission(language, source) if language in languages else None
+    return Submission(language, source, found.start or 0) if language in languages else None
 
 
 def detected(source: str) -> ProgramLanguage:

@@ -38,6 +38,13 @@ def test_the_last_block_that_may_be_a_program_counts(completion: str, expected: 
     assert read_submission(completion, BOTH) == expected
 
 
+def test_it_says_where_the_program_stands() -> None:
+    completion = "Here:\n```python\nprint(1)\n```"
+    found = read_submission(completion, BOTH)
+    assert found is not None
+    assert completion[found.start :].startswith("print(1)")
+
+
 def test_a_language_that_is_not_accepted_is_no_program() -> None:
     assert read_submission(f"```cpp\n{CPP}\n```", ("python",)) is None
     assert read_submission(f"```\n{CPP}\n```", ("python",)) is None
