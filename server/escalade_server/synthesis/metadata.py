@@ -28,8 +28,6 @@ MAX_INSTRUCTION_CHARS: Final = 2_000
 MAX_VALUE: Final = 2**53
 """Largest scale parameter; every JSON reader knows it exactly."""
 MAX_TAGS: Final = 8
-MIN_OUTPUTS: Final = 3
-"""Known outputs from which the form of an answer is told."""
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _NUMERIC: Final = frozenset({"number", "array", "multiset", "matrix", "graph"})
@@ -101,7 +99,8 @@ METADATA_SCHEMA: Final = schema_of(_MetadataReply)
 def stated_metadata(problem: Problem) -> Metadata | None:
     """The metadata of a problem whose source says everything; None where `unstated` names something.
 
-    Where the judge compares outputs but does not say of what form, and several outputs are known, they tell it.
+    Where the judge compares outputs but does not say of what form, the outputs that are known tell it. One is enough:
+    whatever the others look like, answers of that form are compared word by word, as the judge does.
     """
     if problem.entry is not None:
         made = problem.entry.definition
@@ -199,13 +198,17 @@ def answer_of(answer_type: AnswerType, comparison: Comparison, output: str = "")
         absolute, relative = comparison.absolute_tolerance, comparison.relative_tolerance
         if absolute is None and relative is None:
             absolute, relative = declared_tolerances(output)
-        return AnswerSpec(type=answer_type, absolute_tolerance=absolute, relative_tolerance=relative)
-    if answer_type == "string":
-        tokens = not comparison.space_sensitive
-        return AnswerSpec(type="string", case_sensitive=comparison.case_sensitive, tokens=tokens)
-    if answer_type == "bool":
-        return AnswerSpec(type="bool", case_sensitive=comparison.case_sensitive)
-    return AnswerSpec(type=answer_type)
+        # Case matters here too, for lists of words and for words in place of a number, such as `impossible`.
+        return AnswerSpec(
+            type=answer_type,
+            absolute_tolerance=absolute,
+            relative_tolerance=relative,
+            case_sensitive=comparison.case_sensitive,
+        )
+    if answer_type == "checked":
+        return AnswerSpec(type="checked")
+    tokens = answer_type == "string" and not comparison.space_sensitive
+    return AnswerSpec(type=answer_type, case_sensitive=comparison.case_sensitive, tokens=tokens)
 
 
 def _stated_answer(problem: Problem) -> AnswerSpec | None:
@@ -232,10 +235,10 @@ def _shown_answer(problem: Problem) -> AnswerSpec | None:
 
 
 def _shape(outputs: Sequence[str]) -> AnswerType | None:
-    """The form that all these outputs have; None where they are too few, or could be read in several ways."""
+    """The form that all these outputs have; None where there are none, or they could be read in several ways."""
     rows = [[line.split() for line in output.split("\n") if line.strip()] for output in outputs]
     words = [[word for row in output for word in row] for output in rows]
-    if len(outputs) < MIN_OUTPUTS or not all(words):
+    if not outputs or not all(words):
         return None
     numeric = [all(_NUMBER.fullmatch(word) for word in output) for output in words]
     if all(len(output) == 1 for output in words):

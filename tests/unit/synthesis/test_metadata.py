@@ -2,12 +2,15 @@
 
 import copy
 import json
+from pathlib import Path
 
 import pytest
 
 from escalade_server.errors import ProblemUnsuited
 from escalade_server.problems.builtin import load_catalogue
 from escalade_server.problems.definition import Parameter, Sample
+from escalade_server.problems.formats.polygon_checkers import STANDARD_CHECKERS
+from escalade_server.problems.formats.reading import read_path
 from escalade_server.problems.problem import (
     Comparison,
     FixedTest,
@@ -16,6 +19,7 @@ from escalade_server.problems.problem import (
     Statement,
     problem_of_entry,
 )
+from escalade_server.scoring.comparators import compare
 from escalade_server.synthesis.metadata import (
     METADATA_SCHEMA,
     answer_of,
@@ -173,7 +177,11 @@ def test_parameters_of_the_source_are_not_asked_for_again():
     assert read_metadata(reply("parameters", []), problem(parameters=sides)).parameters == sides
 
 
-@pytest.mark.parametrize("entry", load_catalogue()[:12], ids=lambda entry: entry.slug)
+def test_the_catalogue_has_every_kind_of_answer_that_only_complete_entries_state():
+    assert {entry.definition.answer.type for entry in load_catalogue()} >= {"bool", "matrix", "graph", "checked"}
+
+
+@pytest.mark.parametrize("entry", load_catalogue(), ids=lambda entry: entry.slug)
 def test_a_complete_entry_needs_no_llm(entry):
     whole = problem_of_entry(entry)
     made = stated_metadata(whole)
@@ -218,7 +226,9 @@ def test_outputs_that_the_judge_compares_tell_their_form():
     assert shown("a b\n", "c\n", "d 1\n").tokens
     assert not shown("a b\n", "c\n", "d 1\n", space_sensitive=True).tokens
     assert shown("2\n1 2\n", "3\n4 5 6\n", "1\n9\n") is None
-    assert shown("1\n", "2\n", "1\n") is None
+    assert shown("1\n").type == "number"
+    assert shown("Yes\n", "Yes\n").type == "string"
+    assert shown("\n", "1\n") is None
     assert shown("1\n", "2\n", "3\n", source="codecontests") is None
 
 
@@ -228,6 +238,82 @@ def test_comparisons_become_answer_specs():
     assert answer_of("bool", Comparison(case_sensitive=False)).case_sensitive is False
     assert answer_of("string", Comparison(case_sensitive=False, space_sensitive=True)).tokens is False
     assert answer_of("permutation", Comparison()).type == "permutation"
+
+
+FORMS = Path(__file__).resolve().parents[2] / "fixtures" / "formats"
+EXPECTED = {
+    "Odd Sum": {"type": "number"},
+    # The default judge of Kattis takes letters in any case.
+    "giftbags": {"type": "number", "case_sensitive": False},
+    "meanwalk": {
+        "type": "number", "case_sensitive": False, "absolute_tolerance": 1e-6, "relative_tolerance": 1e-6,
+    },
+    "ropepieces": {"type": "checked"},
+    "bead-row": {"type": "array"},
+    "even-split": {"type": "checked"},
+    "any_divisor": {"type": "checked"},
+    "range_totals": {"type": "array"},
+    "902_B. Steps of the Tower": {"type": "number"},
+}  # fmt: skip
+
+
+def test_every_format_says_of_answers_what_its_judge_does():
+    found = read_path(FORMS).problems
+    said = {}
+    for one in found:
+        # Parameters and a task apart are another matter; given those, what does the source say of answers?
+        task = Statement(language="en", markup="text", text="x", task="x", output="x")
+        whole = one.model_copy(
+            update={
+                "parameters": one.parameters or {"n": Parameter(minimum=1, maximum=2)},
+                "statements": (task.model_copy(update={"output": (one.statement and one.statement.output) or "x"}),),
+            }
+        )
+        made = stated_metadata(whole)
+        if made is not None:
+            said[one.name] = made.answer.model_dump(exclude_defaults=True)
+    assert said == EXPECTED
+    # CodeContests rows do not say whether answers are unique.
+    assert {one.source for one in found if one.name not in said} == {"codecontests"}
+
+
+@pytest.mark.parametrize(
+    ("checker", "truth", "right", "wrong"),
+    [
+        ("icmp", "7\n", "7", "8"),
+        ("hcmp", f"{10**40}\n", str(10**40), str(10**40 + 1)),
+        ("ncmp", "1 2 3\n", "[1, 2, 3]", "[1, 3, 2]"),
+        ("uncmp", "1 2 3\n", "[3, 1, 2]", "[1, 2, 2]"),
+        ("wcmp", "one two\n", "one two", "one Two"),
+        ("yesno", "YES\n", "yes", "no"),
+        ("nyesno", "YES NO YES\n", "[yes, no, yes]", "[yes, yes, yes]"),
+        ("rcmp4", "0.5\n", "0.50009", "0.5009"),
+        ("rcmp6", "0.5\n", "0.5000009", "0.500009"),
+        ("rcmp9", "0.5\n", "0.5000000009", "0.500000009"),
+        ("acmp", "100\n", "100.000001", "100.00001"),
+        ("rncmp", "0.5 1.5\n", "[0.50001, 1.5]", "[0.5001, 1.5]"),
+    ],
+)
+def test_standard_checkers_of_polygon_judge_answers_as_they_judge_outputs(checker, truth, right, wrong):
+    standard = STANDARD_CHECKERS[checker]
+    made = stated_metadata(
+        problem(
+            source="polygon",
+            answer_type=standard.answer_type,
+            comparison=standard.comparison,
+            parameters={"n": Parameter(minimum=1, maximum=9)},
+            samples=(Sample(input="", output=truth),),
+        )
+    )
+    assert made is not None
+    assert compare(made.answer, truth, right).verdict == "accepted"
+    assert compare(made.answer, truth, wrong).verdict == "wrong"
+
+
+def test_a_word_in_place_of_a_number_is_read_as_the_judge_reads_it():
+    lenient = shown("1\n", "impossible\n", case_sensitive=False)
+    assert compare(lenient, "impossible\n", "IMPOSSIBLE").verdict == "accepted"
+    assert compare(shown("1\n", "impossible\n"), "impossible\n", "IMPOSSIBLE").verdict == "wrong"
 
 
 def test_facts_are_what_the_source_says():
