@@ -157,6 +157,12 @@ class AttemptConflict(EscaladeError):
     code, status, title = "attempt_conflict", 409, "Already reported with other content"
 
 
+class GroupFull(EscaladeError):
+    """Every rollout of the group has been reported."""
+
+    code, status, title = "group_full", 409, "The group has all its rollouts"
+
+
 class GroupClosed(EscaladeError):
     """The group is closed; nothing about it changes any more."""
 

@@ -146,8 +146,11 @@ class AttemptReport(Request):
     """One rollout's answer to one group."""
 
     group: str = Field(max_length=40)
-    rollout: int = Field(ge=0)
-    """Index of the rollout within its group."""
+    rollout: int | None = Field(default=None, ge=0)
+    """Index of the rollout within its group; give either this or `report_id`."""
+    report_id: str | None = Field(default=None, min_length=1, max_length=80)
+    """For trainers that do not know the index: a name of this rollout's own, kept through retries. The server takes the
+    rollout for the lowest index that its group has free."""
     completion: str | None = Field(default=None, max_length=MAX_COMPLETION_CHARS)
     """The model's whole answer; None when `score` is given."""
     score: float | None = Field(default=None, ge=0, le=1)
@@ -163,6 +166,14 @@ class AttemptReport(Request):
             raise ValueError("give exactly one of `completion` and `score`")
         return self
 
+    @model_validator(mode="after")
+    def _index_or_name(self) -> AttemptReport:
+        if (self.rollout is None) == (self.report_id is None):
+            raise ValueError(
+                "give `rollout`, or a `report_id` of the rollout's own where its index is not known; not both"
+            )
+        return self
+
 
 class AttemptReports(Request):
     """Rollouts to score and store."""
@@ -175,6 +186,7 @@ class AttemptOutcome(Response):
 
     group: str
     rollout: int
+    """The index reported, or the one that the server gave it."""
     outcome: Outcome
     score: float | None = Field(default=None, ge=0, le=1)
     accuracy: Literal[0, 1] | None = None

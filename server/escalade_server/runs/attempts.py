@@ -2,7 +2,7 @@
 
 Guarantee: a report's identity is the hash of its answer. The same report again returns the first outcome; another
 answer for the same rollout is refused and nothing of its request is stored. Outcomes of `error` alone may be replaced,
-by the same report.
+by the same report. A report that names no rollout gets the lowest free one, once for each `report_id`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from escalade.types import AttemptOutcome, AttemptReport, AttemptResults, ScoringSettings
 from escalade_sandbox.types import Sandbox
-from escalade_server.errors import AttemptConflict, GroupNotFound, InvalidRequest, RolloutOutOfRange
+from escalade_server.errors import AttemptConflict, GroupFull, GroupNotFound, InvalidRequest, RolloutOutOfRange
 from escalade_server.instances.programs import Asked, Programs
 from escalade_server.instances.scores import asked_of, question
 from escalade_server.instances.versions import Versions
@@ -25,10 +25,8 @@ from escalade_server.runs.drafts import program_settings
 from escalade_server.runs.journal import Journal, Writer
 from escalade_server.scoring.judging import Judgement, Question, judge_all, judge_score, with_length_penalty
 from escalade_server.storage import attempts, instances, runs, tables
+from escalade_server.storage.attempts import Key
 from escalade_server.storage.sessions import AsyncSession
-
-Key = tuple[int, int]
-"""(group's row, rollout)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +39,17 @@ class Filed:
 
     @property
     def key(self) -> Key:
-        """Which rollout it is."""
-        return self.group.id, self.report.rollout
+        """Which rollout it is, by its index or by the trainer's name for it."""
+        name = self.report.rollout if self.report.rollout is not None else self.report.report_id
+        assert name is not None, "a report has one of the two"
+        return self.group.id, name
+
+    @property
+    def title(self) -> str:
+        """The same in words."""
+        report = self.report
+        name = f"Rollout {report.rollout}" if report.rollout is not None else f"Report {report.report_id!r}"
+        return f"{name} of group {report.group}"
 
 
 async def report(
@@ -61,6 +68,7 @@ async def report(
     Raises:
         GroupNotFound: The run has no such group.
         RolloutOutOfRange: The group has fewer rollouts.
+        GroupFull: It has no rollout free for a report that names none.
         AttemptConflict: A rollout was already reported with another answer.
         InvalidRequest: The run has a length penalty, and a report no length.
     """
@@ -113,7 +121,7 @@ async def _file(session: AsyncSession, run: tables.Run, reports: Sequence[Attemp
         group = groups.get(name) if name is not None else None
         if group is None or group.instance_id is None:
             raise GroupNotFound(f"`group`: this run has issued no group {item.group!r}.")
-        if item.rollout >= group.rollouts:
+        if item.rollout is not None and item.rollout >= group.rollouts:
             raise RolloutOutOfRange(
                 f"`rollout`: group {item.group} has rollouts 0 to {group.rollouts - 1}, not {item.rollout}."
             )
@@ -152,10 +160,7 @@ def _content_hash(report: AttemptReport) -> str:
 def _require_same(item: Filed, stored: attempts.Stored | None, earlier: Filed | None) -> None:
     known = stored.content_hash if stored is not None else earlier.content_hash if earlier is not None else None
     if known is not None and known != item.content_hash:
-        raise AttemptConflict(
-            f"Rollout {item.report.rollout} of group {item.report.group} was already reported with another answer; "
-            "the first one stands."
-        )
+        raise AttemptConflict(f"{item.title} was already reported with another answer; the first one stands.")
 
 
 async def _questions(
@@ -210,17 +215,39 @@ async def _store(
             raise GroupNotFound(
                 f"`group`: the run was restored meanwhile; group {item.report.group} has to be asked for again."
             )
+    rollouts = await _rollouts(writer.session, new)
     rows = [
-        _row(item, judged[key], late=by_id[item.group.id].closed_at is not None, writer=writer)
+        _row(item, judged[key], rollouts[key], late=by_id[item.group.id].closed_at is not None, writer=writer)
         for key, item in new.items()
     ]
     if await attempts.record(writer.session, rows) == len({item.key for item in filed}):
         # All went in, as nearly always: what is stored is what was sent, and need not be read back.
-        stored = {(row["group_id"], row["rollout"]): attempts.Stored.of(row) for row in rows}
+        stored = attempts.by_key(map(attempts.Stored.of, rows))
     else:
         stored = await _reconcile(writer, ids, new, judged)
     closed = await close_complete(writer, [by_id[group_id] for group_id in ids])
     return stored, closed
+
+
+async def _rollouts(session: AsyncSession, new: Mapping[Key, Filed]) -> dict[Key, int]:
+    """Which rollout each report is: the one that it names, or the lowest free one. The caller holds the run."""
+    rollouts = {key: item.report.rollout for key, item in new.items() if item.report.rollout is not None}
+    unnamed = {key: item for key, item in new.items() if key not in rollouts}
+    if not unnamed:
+        return rollouts
+    stored = await attempts.of_groups(session, sorted({item.group.id for item in unnamed.values()}))
+    taken = {*stored, *rollouts}
+    for key, item in unnamed.items():
+        if key in stored:
+            # The same report was faster in another request.
+            rollouts[key] = stored[key].rollout
+            continue
+        free = (index for index in range(item.group.rollouts) if (item.group.id, index) not in taken)
+        rollouts[key] = next(free, -1)
+        if rollouts[key] < 0:
+            raise GroupFull(f"`report_id`: all {item.group.rollouts} rollouts of group {item.report.group} are in.")
+        taken.add((item.group.id, rollouts[key]))
+    return rollouts
 
 
 async def _reconcile(
@@ -231,17 +258,18 @@ async def _reconcile(
     for key, item in new.items():
         _require_same(item, stored[key], None)
         if stored[key].outcome == "error" and judged[key].outcome != "error":
-            values = {name: value for name, value in _row(item, judged[key], late=False, writer=writer).items()}
-            for fixed in ("group_id", "rollout", "content_hash", "late"):
-                values.pop(fixed)
-            await attempts.replace_error(writer.session, key, values)
+            row = _row(item, judged[key], stored[key].rollout, late=False, writer=writer)
+            fixed = ("group_id", "rollout", "report_id", "content_hash", "late")
+            values = {name: value for name, value in row.items() if name not in fixed}
+            await attempts.replace_error(writer.session, item.group.id, stored[key].rollout, values)
     return await attempts.of_groups(writer.session, ids)
 
 
-def _row(item: Filed, judgement: Judgement, *, late: bool, writer: Writer) -> dict[str, Any]:
+def _row(item: Filed, judgement: Judgement, rollout: int, *, late: bool, writer: Writer) -> dict[str, Any]:
     return {
         "group_id": item.group.id,
-        "rollout": item.report.rollout,
+        "rollout": rollout,
+        "report_id": item.report.report_id,
         "content_hash": item.content_hash,
         "outcome": judgement.outcome,
         "score": judgement.score,

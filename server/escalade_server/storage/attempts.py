@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,12 +11,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from escalade_server.storage.statements import among, insert_new
 from escalade_server.storage.tables import Attempt
 
+Key: TypeAlias = tuple[int, int | str]
+"""(group's row, rollout), or (group's row, report_id)."""
+
 
 class Stored(NamedTuple):
     """What is shown and compared of an attempt; columns, since objects of the mapped class cost ten times as much."""
 
     group_id: int
     rollout: int
+    report_id: str | None
     content_hash: str
     outcome: str
     score: float | None
@@ -35,11 +39,21 @@ class Stored(NamedTuple):
         return cls(*(row[name] for name in cls._fields))
 
 
-async def of_groups(session: AsyncSession, group_ids: Sequence[int]) -> dict[tuple[int, int], Stored]:
-    """Attempts of some groups, by (group, rollout)."""
+def by_key(rows: Iterable[Stored]) -> dict[Key, Stored]:
+    """Attempts by (group, rollout), and those that have a `report_id` by (group, report_id) too."""
+    found: dict[Key, Stored] = {}
+    for row in rows:
+        found[row.group_id, row.rollout] = row
+        if row.report_id is not None:
+            found[row.group_id, row.report_id] = row
+    return found
+
+
+async def of_groups(session: AsyncSession, group_ids: Sequence[int]) -> dict[Key, Stored]:
+    """Attempts of some groups, by their keys."""
     columns = [Attempt.__table__.c[name] for name in Stored._fields]
     rows = await session.execute(select(*columns).where(among(session, Attempt.group_id, group_ids)))
-    return {(row.group_id, row.rollout): Stored(*row) for row in rows}
+    return by_key(Stored(*row) for row in rows)
 
 
 async def record(session: AsyncSession, rows: Iterable[Mapping[str, Any]]) -> int:
@@ -47,9 +61,8 @@ async def record(session: AsyncSession, rows: Iterable[Mapping[str, Any]]) -> in
     return await insert_new(session, Attempt, rows)
 
 
-async def replace_error(session: AsyncSession, key: tuple[int, int], values: Mapping[str, Any]) -> bool:
+async def replace_error(session: AsyncSession, group_id: int, rollout: int, values: Mapping[str, Any]) -> bool:
     """Give the attempt of a (group, rollout) that ended as `error` its outcome; False if it has another by now."""
-    group_id, rollout = key
     done = await session.scalar(
         update(Attempt)
         .where(Attempt.group_id == group_id, Attempt.rollout == rollout, Attempt.outcome == "error")

@@ -23,6 +23,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -334,11 +335,24 @@ class Attempt(Base):
     """One rollout's report and its outcome. Never purged."""
 
     __tablename__ = "attempt"
-    __table_args__ = (UniqueConstraint("group_id", "rollout"),)
+    __table_args__ = (
+        UniqueConstraint("group_id", "rollout"),
+        Index(
+            "uq_attempt_group_id_report_id",
+            "group_id",
+            "report_id",
+            unique=True,
+            # Most trainers know their rollouts' indices, and their reports need no place in here.
+            sqlite_where=text("report_id IS NOT NULL"),
+            postgresql_where=text("report_id IS NOT NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(Identity, primary_key=True, autoincrement=True)
     group_id: Mapped[int] = mapped_column(ForeignKey("batch_group.id"))
     rollout: Mapped[int]
+    report_id: Mapped[str | None] = mapped_column(String(80))
+    """What its trainer calls it, where that does not know the index."""
     content_hash: Mapped[str] = mapped_column(String(64))
     outcome: Mapped[str] = mapped_column(String(10))
     score: Mapped[float | None] = mapped_column(Float)
