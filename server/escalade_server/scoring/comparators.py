@@ -13,7 +13,7 @@ from typing import Literal
 from escalade.types import AnswerSpec, AnswerType
 from escalade_server.scoring import tables
 from escalade_server.scoring.elements import agreeing, not_a_number, same_number, scalar, suspects, tolerance_of
-from escalade_server.scoring.expressions import NOTHING_KNOWN, Known, Undecided, Unreadable, read_number
+from escalade_server.scoring.expressions import NOTHING_KNOWN, Known, Undecided, Unreadable, bare, read_number
 from escalade_server.scoring.numeric import Approximate
 from escalade_server.scoring.text import folded, forms, plain_words
 
@@ -82,9 +82,9 @@ def beyond(spec: AnswerSpec, truth: str, answer: str) -> list[str]:
     for text in texts:
         try:
             if isinstance(read_number(text), Approximate):
-                hard[text] = None
+                hard[bare(text)] = None
         except Undecided:
-            hard[text] = None
+            hard[bare(text)] = None
         except Unreadable:
             continue
         if len(hard) > MAX_HARD_PARTS:

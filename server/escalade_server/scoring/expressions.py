@@ -12,13 +12,12 @@ from fractions import Fraction
 from types import MappingProxyType
 
 from escalade_server.scoring import numeric
+from escalade_server.scoring.hard import has_one_reading, is_mathematics
 from escalade_server.scoring.numeric import Approximate, Literal, Number
 from escalade_server.scoring.text import mathematical, unwrapped, without_spacing
 
 MAX_TOKENS = 400
 MAX_DEPTH = 30
-MAX_UNDECIDED_CHARS = 300
-"""A longer text that the grammar does not know is refused rather than sent on."""
 
 _PI = Approximate(numeric.PRECISE.create_decimal("3.14159265358979323846264338327950288419716939937510582097494459"))
 
@@ -48,14 +47,6 @@ _FRACTIONS = {r"\frac", r"\dfrac", r"\tfrac", r"\cfrac"}
 _SPACES = {r"\ ", r"\,", r"\;", r"\:", r"\!"}
 _COMMANDS = _FRACTIONS | _SPACES | {r"\cdot", r"\times", r"\div", r"\sqrt", r"\pi"}
 _CLOSING = {"(": ")", "{": "}", "[": "]"}
-_BEYOND = re.compile(
-    r"\\(?:[dt]?binom|log|ln|lg|exp|sin|cos|tan|cot|arcsin|arccos|arctan|gcd|lfloor|lceil|sum|prod|max|min|overline|bar"
-    r"|lvert|operatorname)(?![A-Za-z])|[0-9)}]!|(?<![A-Za-z])e\^"
-)
-_DEFINES = re.compile(
-    r"\\(?:[exg]?def|let|futurelet|(?:re)?newcommand|providecommand|newcount|catcode|csname|input|include|write|read"
-    r"|openin|openout|immediate|expandafter|loop|require|usepackage|begin)(?![A-Za-z])"
-)
 _UNIT = re.compile(
     r"(?:[ \t]++(?P<plain>[A-Za-z]{2,30}+)(?:[ \t]++(?P<second>[A-Za-z]{2,30}+))?+"
     r"|[ \t]*+\\(?:text|mathrm|textrm|mbox|,[ ]*+\\text)[ \t]*+\{(?P<braced>[A-Za-z \t./-]{0,60}+)\})"
@@ -74,7 +65,7 @@ _NO_UNITS = frozenset(
 
 
 Known = Mapping[str, Number | None]
-"""What texts beyond this grammar were found to be elsewhere; None: no number."""
+"""What texts beyond this grammar, `bare`, were found to be elsewhere; None: no number."""
 NOTHING_KNOWN: Known = MappingProxyType({})
 
 
@@ -85,19 +76,15 @@ def read_number(text: str, known: Known = NOTHING_KNOWN) -> Number:
         Unreadable: It is none, or more than one reading makes sense.
         Undecided: It uses mathematics beyond this grammar.
     """
-    if text in known:
-        if (found := known[text]) is None:
-            raise Unreadable("mathematics that could not be worked out")
-        return found
     if (number := numeric.literal(text.strip())) is not None:
         return number
-    plain = mathematical(text)
-    if plain is None:
-        raise Unreadable("characters with no plain meaning")
-    plain = unwrapped(without_spacing(plain)).removeprefix(r"\approx")
+    plain = bare(text)
     if (number := numeric.literal(plain.strip())) is not None:
         return number
-    plain = plain.replace("\\$", " ").replace("$", " ")  # a space, so that digits on both sides stay apart
+    if plain in known:
+        if (found := known[plain]) is None:
+            raise Unreadable("mathematics that could not be worked out")
+        return found
     try:
         numbers = [_Parser(side).whole() for side in plain.split("=", 4)]
         for other in numbers[1:]:
@@ -106,10 +93,25 @@ def read_number(text: str, known: Known = NOTHING_KNOWN) -> Number:
     except numeric.TooLarge:
         raise Unreadable("too large to work out") from None
     except Unreadable:
-        if len(plain) <= MAX_UNDECIDED_CHARS and _BEYOND.search(plain) and not _DEFINES.search(plain):
-            raise Undecided("mathematics beyond the fast path") from None
-        raise
+        if not is_mathematics(plain):
+            raise
+        if not has_one_reading(plain):
+            raise Unreadable("mathematics with two readings") from None
+        raise Undecided("mathematics beyond the fast path") from None
     return numbers[0]
+
+
+def bare(text: str) -> str:
+    """The mathematics in a text, without what decorates it.
+
+    Raises:
+        Unreadable: It holds characters with no plain meaning.
+    """
+    plain = mathematical(text)
+    if plain is None:
+        raise Unreadable("characters with no plain meaning")
+    plain = unwrapped(without_spacing(plain)).removeprefix(r"\approx")
+    return plain.replace("\\$", " ").replace("$", " ")  # a space, so that digits on both sides stay apart
 
 
 class _Parser:

@@ -15,11 +15,12 @@ from escalade.types import AnswerSpec, Outcome, ScoringSettings, Verdict
 from escalade_sandbox.types import Sandbox
 from escalade_server.errors import EscaladeError
 from escalade_server.scoring.checkers import Case, Checked, CheckProgram, check_all
-from escalade_server.scoring.comparators import compare, is_too_long
+from escalade_server.scoring.comparators import beyond, compare, is_too_long
 from escalade_server.scoring.credit import share
 from escalade_server.scoring.expressions import NOTHING_KNOWN, Known
 from escalade_server.scoring.extraction import Extraction, extract_answer
 from escalade_server.scoring.feedback import form_hint, shape_hint
+from escalade_server.scoring.mathematics import MISSING, WorkedOut, work_out
 from escalade_server.scoring.shaping import excess, in_good_form, partial_credit, shaped
 
 USUAL = ScoringSettings()
@@ -76,7 +77,10 @@ async def judge_all(sandbox: Sandbox, questions: Sequence[Question]) -> list[Jud
     unsettled = {index: one for index, one in enumerate(judged) if isinstance(one, Unsettled)}
     if not unsettled:
         return [one for one in judged if isinstance(one, Judgement)]
-    settled = await _check_all(sandbox, questions, unsettled)
+    checked, worked_out = await asyncio.gather(
+        _check_all(sandbox, questions, unsettled), _work_out_all(sandbox, questions, unsettled)
+    )
+    settled = checked | worked_out
     return [one if isinstance(one, Judgement) else settled[index] for index, one in enumerate(judged)]
 
 
@@ -90,7 +94,36 @@ def judge(question: Question) -> Judgement | Unsettled:
     comparison = compare(question.spec, question.truth, found.text)
     if comparison.verdict == "no_truth":
         return _failed(found, comparison.detail)
-    return _scored(question, "unreadable" if comparison.verdict == "undecided" else comparison.verdict, found)
+    if comparison.verdict == "undecided":
+        hard = beyond(question.spec, question.truth, found.text)
+        return Unsettled(found, tuple(hard)) if hard else _scored(question, "unreadable", found)
+    return _scored(question, comparison.verdict, found)
+
+
+async def _work_out_all(
+    sandbox: Sandbox, questions: Sequence[Question], unsettled: Mapping[int, Unsettled]
+) -> dict[int, Judgement]:
+    """Judgements of answers with mathematics beyond the fast path: one job for all such parts, up to 64."""
+    waiting = {index: one for index, one in unsettled.items() if one.hard}
+    if not waiting:
+        return {}
+    values = await work_out(sandbox, [text for one in waiting.values() for text in one.hard])
+    return await asyncio.to_thread(
+        lambda: {index: _settle(questions[index], one, values) for index, one in waiting.items()}
+    )
+
+
+def _settle(question: Question, one: Unsettled, values: Mapping[str, WorkedOut]) -> Judgement:
+    parts = [values[text] for text in one.hard]
+    fault = next((part.fault for part in parts if part.fault is not None), None)
+    if fault is not None:
+        return _failed(one.found, fault)
+    known = {text: values[text].number for text in one.hard}
+    verdict = compare(question.spec, question.truth, one.found.text or "", known).verdict
+    if verdict == "undecided" or verdict == "no_truth":
+        verdict = "unreadable"
+    judged = _scored(question, verdict, one.found, known)
+    return replace(judged, detail=MISSING) if any(part.missing for part in parts) else judged
 
 
 async def _check_all(

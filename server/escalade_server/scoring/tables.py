@@ -203,8 +203,8 @@ class Numbers:
     """Atoms read as numbers; expressions are worked out once each."""
 
     def __init__(self, known: Known = NOTHING_KNOWN) -> None:
-        self._read = {text: number for text, number in known.items() if number is not None}
-        self._refused = known.keys() - self._read.keys()
+        self._read: dict[str, Number] = {}
+        self._known = known
 
     def read(self, atom: Atom) -> Number:
         """The number an atom is.
@@ -218,11 +218,9 @@ class Numbers:
             raise Unreadable("a leading zero")
         number = numeric.literal(atom.text) or self._read.get(atom.text)
         if number is None:
-            if atom.text in self._refused:
-                raise Unreadable("mathematics that could not be worked out")
             if len(self._read) >= MAX_WORKED_OUT:
                 raise Unreadable("too many elements to work out")
-            number = self._read[atom.text] = read_number(atom.text)
+            number = self._read[atom.text] = read_number(atom.text, self._known)
         return number
 
 

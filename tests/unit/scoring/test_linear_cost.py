@@ -18,6 +18,7 @@ from escalade_server.scoring import (
     elements,
     expressions,
     extraction,
+    hard,
     numeric,
     outputs,
     readings,
@@ -27,7 +28,18 @@ from escalade_server.scoring import (
 from escalade_server.scoring.comparators import compare
 from escalade_server.scoring.extraction import extract_answer, extract_program
 
-MODULES: list[ModuleType] = [comparators, elements, expressions, extraction, numeric, outputs, readings, tables, text]
+MODULES: list[ModuleType] = [
+    comparators,
+    elements,
+    expressions,
+    extraction,
+    hard,
+    numeric,
+    outputs,
+    readings,
+    tables,
+    text,
+]
 PATTERNS = [
     pytest.param(value, id=f"{module.__name__.rsplit('.', 1)[-1]}.{name}")
     for module in MODULES

@@ -1,0 +1,1 @@
+"""Programs of the server that run in the sandbox: read as text, never imported here."""
