@@ -201,41 +201,35 @@ class DockerLauncher:
         return worker
 
     def _launch(self, trust: Trust, transport: Transport) -> Worker:
-        folder: Path | None = None
-        identifier = ""
-        connection: socket.socket | None = None
         try:
-            if transport == "socket":
-                folder = self._socket_folder()
-            with contextlib.ExitStack() as stack:
-                if folder is not None:
-                    listener = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
-                    listener.bind(str(folder / "agent"))
-                    listener.listen(1)
-                    identifier = self._create(trust, folder)
-                    self.client.api.start(identifier)
-                    connection = self._accept(listener, identifier)
-                else:
-                    identifier = self._create(trust, None)
-                    connection = self._attach(identifier)
-                    self.client.api.start(identifier)
+            with contextlib.ExitStack() as undo:
+                worker = self._start(trust, transport, undo)
+                undo.pop_all()
+                return worker
         except (DockerException, requests.RequestException, OSError) as error:
-            if connection is not None:
-                connection.close()
-            self._discard(identifier, folder)
             raise SandboxUnavailable(f"a container could not be started: {error}") from error
-        except SandboxUnavailable:
-            self._discard(identifier, folder)
-            raise
-        link = Link(connection, attached=folder is None)
+
+    def _start(self, trust: Trust, transport: Transport, undo: contextlib.ExitStack) -> Worker:
+        """Start a container; `undo` holds what has to go if that fails, at whatever point."""
+        folder: Path | None = None
+        if transport == "socket":
+            folder = self._socket_folder()
+            undo.callback(shutil.rmtree, folder, ignore_errors=True)
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+                listener.bind(str(folder / "agent"))
+                listener.listen(1)
+                identifier = self._create(trust, folder)
+                undo.callback(self._remove, identifier)
+                self.client.api.start(identifier)
+                connection = undo.enter_context(self._accept(listener, identifier))
+        else:
+            identifier = self._create(trust, None)
+            undo.callback(self._remove, identifier)
+            connection = undo.enter_context(self._attach(identifier))
+            self.client.api.start(identifier)
         name = f"container {identifier[:12]}"
-        try:
-            worker = Worker(link, trust, name, lambda: self._discard(identifier, folder))
-        except SandboxUnavailable:
-            link.close()
-            self._discard(identifier, folder)
-            link.dispose()
-            raise
+        link = Link(connection, attached=folder is None)
+        worker = Worker(link, trust, name, lambda: self._discard(identifier, folder))
         worker.container = identifier
         return worker
 
@@ -264,12 +258,13 @@ class DockerLauncher:
     def _attach(self, identifier: str) -> socket.socket:
         options = {"stdin": 1, "stdout": 1, "stream": 1}
         attached: Any = self.client.api.attach_socket(identifier, params=options)
-        # The wrapper closes its descriptor when the response is closed, so the link gets one of its own.
-        connection = socket.socket(fileno=os.dup(attached.fileno()))
-        underlying = attached._sock
-        attached._response.close()
-        underlying.close()
-        return connection
+        try:
+            # The wrapper closes its descriptor when the response is closed, so the link gets one of its own.
+            return socket.socket(fileno=os.dup(attached.fileno()))
+        finally:
+            underlying = attached._sock
+            attached._response.close()
+            underlying.close()
 
     def _create(self, trust: Trust, folder: Path | None) -> str:
         with self._uid_lock:
@@ -321,8 +316,7 @@ class DockerLauncher:
             logger.debug("container %s was not removed: %s", identifier[:12], str(error))
 
     def _discard(self, identifier: str, folder: Path | None) -> None:
-        if identifier:
-            self._remove(identifier)
+        self._remove(identifier)
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
 

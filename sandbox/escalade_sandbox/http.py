@@ -94,15 +94,19 @@ class HttpSandbox:
                 transport=self._transport,
                 trust_env=False,
             )
-        health = await self.health()
-        if not health.ready:
+        try:
+            health = await self.health()
+            if not health.ready:
+                raise SandboxUnavailable(f"no sandbox service is ready: {health.detail}")
+        except BaseException:
             await self.close()
-            raise SandboxUnavailable(f"no sandbox service is ready: {health.detail}")
+            raise
 
     async def close(self) -> None:
         """Close the connections. Safe to call twice."""
         for task in self._refreshing:
             task.cancel()
+        await asyncio.gather(*self._refreshing, return_exceptions=True)
         if self._client is not None:
             await self._client.aclose()
             self._client = None

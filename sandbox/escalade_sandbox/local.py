@@ -79,7 +79,12 @@ class LocalSandbox:
         """
         if self._started:
             return
-        await self._pool.start()
+        try:
+            await self._pool.start()
+        except BaseException:
+            # It released what it had; another start begins anew.
+            self._pool = Pool(self._launcher, self._settings)
+            raise
         self._started = True
 
     async def close(self) -> None:

@@ -21,6 +21,8 @@ from escalade_sandbox.worker import Worker
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
+ABANDON_S = 30.0
+"""How long a job whose connection was broken may take to notice."""
 
 
 class Launcher(Protocol):
@@ -114,12 +116,22 @@ class Pool:
         Raises:
             SandboxUnavailable: Not even one worker starts.
         """
-        await self._in_thread(self._launcher.open)
-        # One first, alone, so that a broken engine is one clear error.
-        self._idle[Trust.TRUSTED].append(await self._in_thread(lambda: self._launcher.launch(Trust.TRUSTED)))
+        opening = asyncio.ensure_future(self._in_thread(self._launcher.open))
+        try:
+            await asyncio.shield(opening)
+            # One first, alone, so that a broken engine is one clear error.
+            self._idle[Trust.TRUSTED].append(await self._launch(Trust.TRUSTED))
+        except BaseException:
+            # What was under way in a thread goes on there, and is waited for.
+            await asyncio.shield(asyncio.ensure_future(self._abort(opening)))
+            raise
         self._accepting = True
         for trust in Trust:
             self._top_up(trust)
+
+    async def _abort(self, opening: asyncio.Future[None]) -> None:
+        await asyncio.wait((opening,))
+        await self.close()
 
     async def close(self) -> None:
         """Take no more jobs, wait for those under way, and destroy every worker."""
@@ -130,6 +142,10 @@ class Pool:
         self._closed = True
         for worker in list(self._busy):
             worker.abandon()
+        if self._loans:
+            # Those that were abandoned come back now, and those in line are turned away.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._quiet.wait(), ABANDON_S)
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
         idle = [worker for workers in self._idle.values() for worker in workers]

@@ -28,6 +28,33 @@ logger = logging.getLogger(__name__)
 END_S = 10.0
 
 
+def _start_agent(connection: socket.socket) -> subprocess.Popen[bytes]:
+    package_parent = str(Path(escalade_sandbox.__file__).resolve().parent.parent)
+    configuration = {
+        "transport": f"fd:{connection.fileno()}", "uid": None, "root": "", "agent_path": package_parent,
+        "path": os.defpath + ":/usr/local/bin",
+    }  # fmt: skip
+    start = (
+        f"import sys; sys.path.insert(0, {package_parent!r}); "
+        "from escalade_sandbox.agent.agent import main; sys.exit(main(sys.argv[1]))"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-s", "-P", "-c", start, json.dumps(configuration)],
+        pass_fds=[connection.fileno()], env={},
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    child.terminate()
+    try:
+        child.wait(END_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(END_S)
+
+
 class ProcessLauncher:
     """Starts agents as children of this process."""
 
@@ -46,45 +73,18 @@ class ProcessLauncher:
         Raises:
             SandboxUnavailable: It did not start.
         """
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        package_parent = str(Path(escalade_sandbox.__file__).resolve().parent.parent)
-        configuration = {
-            "transport": f"fd:{theirs.fileno()}", "uid": None, "root": "", "agent_path": package_parent,
-            "path": os.defpath + ":/usr/local/bin",
-        }  # fmt: skip
-        start = (
-            f"import sys; sys.path.insert(0, {package_parent!r}); "
-            "from escalade_sandbox.agent.agent import main; sys.exit(main(sys.argv[1]))"
-        )
-        try:
-            child = subprocess.Popen(
-                [sys.executable, "-s", "-P", "-c", start, json.dumps(configuration)],
-                pass_fds=[theirs.fileno()], env={},
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
-            )  # fmt: skip
-        except OSError as error:
-            ours.close()
-            raise SandboxUnavailable(f"the sandbox's agent could not be started: {error}") from error
-        finally:
-            theirs.close()
-
-        def destroy() -> None:
-            child.terminate()
+        with contextlib.ExitStack() as undo:
+            ours, theirs = map(undo.enter_context, socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM))
             try:
-                child.wait(END_S)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    child.wait(END_S)
-
-        link = Link(ours)
-        try:
-            return Worker(link, trust, f"process {child.pid}", destroy)
-        except SandboxUnavailable:
-            link.close()
-            destroy()
-            link.dispose()
-            raise
+                child = _start_agent(theirs)
+            except OSError as error:
+                raise SandboxUnavailable(f"the sandbox's agent could not be started: {error}") from error
+            undo.callback(_end, child)
+            # Else the agent's end would never look closed from here.
+            theirs.close()
+            worker = Worker(Link(ours), trust, f"process {child.pid}", lambda: _end(child))
+            undo.pop_all()
+            return worker
 
     def check(self) -> str:
         """Say what runs here."""

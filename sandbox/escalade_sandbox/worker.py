@@ -72,10 +72,12 @@ class Worker:
         self._link.close()
 
     def destroy(self) -> None:
-        """End and remove it; blocking, and never fails."""
+        """End and remove it; blocking."""
         self._link.close()
-        self._destroy()
-        self._link.dispose()
+        try:
+            self._destroy()
+        finally:
+            self._link.dispose()
 
     def ping(self, timeout_s: float) -> None:
         """Ask for a sign of life.
