@@ -14,10 +14,10 @@ PYTHON ?= $(firstword $(foreach candidate,python3.11 python3.12 python3.13 pytho
 PYTEST ?=
 BENCHMARKS := $(filter-out benchmarks/soak.py benchmarks/training_experiment.py benchmarks/_%,$(wildcard benchmarks/*.py))
 
-.PHONY: help demo test lint format bench soak serve clean
+.PHONY: help demo demo-train test lint format bench soak serve clean
 
 help: ## this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 $(READY): pyproject.toml constraints.txt
 	@[[ -n "$(PYTHON)" ]] || { echo "error: Python 3.11 or later is needed; name it with PYTHON=/path/to/python" >&2; exit 1; }
@@ -31,6 +31,9 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY) ## the product in a minute: server, environments, a learner that gets better
 	@$(BIN)/python -m escalade.demo
+
+demo-train: $(READY) ## ten minutes on two cores: a small model learns by GRPO, measured before and after
+	@$(BIN)/python -m escalade.trainer.demo
 
 test: lint ## lint, then every test; the end says what was skipped and why
 	@$(BIN)/python -m pytest $(PYTEST)

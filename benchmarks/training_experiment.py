@@ -55,7 +55,7 @@ ARMS: Mapping[str, Mapping[str, Any]] = {
     "uniform": {"policy": "uniform"},
 }
 MODEL = ModelConfig(layers=3, heads=3, width=96, words=tuple(sorted((*TRAINED, *HELD_OUT))))
-WARMUP = WarmupSettings(levels=list(WARM_LEVELS), examples=1_500, steps=4_000, batch=64, stretch=1.5)
+WARMUP = WarmupSettings(levels=list(WARM_LEVELS), examples=640, steps=4_000, batch=64, stretch=1.5)
 SAMPLING = Sampling(max_tokens=24, temperature=1.0)
 TEST_SEED = 1_000
 LOOKS = 4
