@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from escalade.types import ProgramSettings
 from escalade_sandbox.docker import DockerSandbox
-from escalade_sandbox.types import Job, JobResult, SandboxBusy, SandboxUnavailable, Trust
+from escalade_sandbox.types import Compilation, Job, JobResult, Result, SandboxBusy, SandboxUnavailable, Status, Trust
 from escalade_server.api.app import create_app
 from escalade_server.api.services import Services, open_services
 from escalade_server.instances.seeds import is_hidden
@@ -336,6 +336,25 @@ async def test_a_sandbox_that_fails_is_an_error_and_never_a_zero(
         if level is not None:
             # Now the hidden inputs are there, and what fails is the program's own job.
             await judge(api, [fenced(WRONG)], instances=50)
+
+
+@pytest.mark.parametrize(("cpu_ms", "outcome"), [(2_000.0, "error"), (10_001.0, "scored")])
+async def test_a_compiler_that_was_kept_waiting_is_our_failure(
+    services: Services, api: httpx.AsyncClient, catalogue: Any, cpu_ms: float, outcome: str
+) -> None:
+    await judge(api, [fenced(WRONG)])
+
+    async def stopped(job: Job) -> JobResult:
+        compilation = Compilation(Status.COMPILE_LIMIT, cpu_ms=cpu_ms, wall_ms=1e3 * job.compile_limits.wall_s + 1)
+        return JobResult(tuple(Result(Status.COMPILE_LIMIT) for _ in job.inputs), compilation)
+
+    services.sandbox.run = stopped  # type: ignore[method-assign]
+    try:
+        (one,) = await judge(api, [fenced(RIGHT_CPP, "cpp")])
+    finally:
+        del services.sandbox.run
+    assert one["outcome"] == outcome
+    assert one["score"] == (None if outcome == "error" else 0)
 
 
 async def test_a_full_queue_is_waited_for(services: Services, api: httpx.AsyncClient, catalogue: Any) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from weakref import WeakValueDictionary
 
 from escalade.types import AnswerSpec, ProgramSettings, Verdict
-from escalade_sandbox.types import Input, Job, JobResult, Limits, Program, Result, Sandbox, Status, Trust
+from escalade_sandbox.types import Compilation, Input, Job, JobResult, Limits, Program, Result, Sandbox, Status, Trust
 from escalade_server.errors import EscaladeError
 from escalade_server.scoring.checkers import Case, Checked, CheckProgram, check_all
 from escalade_server.scoring.comparators import agree
@@ -28,7 +28,8 @@ AT_ONCE = 64
 """Programs of one owner in the sandbox's line: enough to keep every slot busy, few enough to leave room to others."""
 PORTION = 64
 """Judgements that come together."""
-COMPILE_LIMITS = Limits(cpu_s=10.0, wall_s=30.0, memory_bytes=1 << 30, output_bytes=64 << 20)
+COMPILE_LIMITS = Limits(cpu_s=10.0, wall_s=120.0, memory_bytes=1 << 30, output_bytes=64 << 20)
+"""A compiler never idles: one that is stopped by elapsed time was kept waiting, which is our failure."""
 LEAST_OUTPUT_BYTES = 64 << 10
 SHOWN_CHARS = 400
 """How much of an input, an output or a compiler's words a detail shows."""
@@ -216,7 +217,7 @@ def _job(task: Task, found: Submission, key: str, owner: str, *, to_the_end: boo
     limits = Limits(
         cpu_s=cpu_s,
         # Processor time decides; elapsed time, which depends on the others, only ends a hang.
-        wall_s=4 * cpu_s + 4,
+        wall_s=8 * cpu_s + 10,
         memory_bytes=task.limits.memory_bytes,
         output_bytes=LEAST_OUTPUT_BYTES + 4 * max(len(truth.encode()) for truth in task.truths),
     )
@@ -234,8 +235,17 @@ def _job(task: Task, found: Submission, key: str, owner: str, *, to_the_end: boo
 
 def _read(task: Task, found: Submission, done: JobResult) -> list[Tested]:
     """What each result means, as far as it can be told without a checker."""
-    words = done.compilation.diagnostics if done.compilation is not None else ""
+    compilation = done.compilation
+    words = compilation.diagnostics if compilation is not None else ""
+    if compilation is not None and compilation.status is Status.COMPILE_LIMIT and _was_kept_waiting(compilation):
+        return [Tested(None, error="the compiler was kept waiting: the sandbox's machine is too busy")] * len(
+            task.inputs
+        )
     return [_tested(task, found, result, truth, words) for result, truth in zip(done.results, task.truths, strict=True)]
+
+
+def _was_kept_waiting(compilation: Compilation) -> bool:
+    return compilation.wall_ms >= 1e3 * COMPILE_LIMITS.wall_s and compilation.cpu_ms < 1e3 * COMPILE_LIMITS.cpu_s
 
 
 def _tested(task: Task, found: Submission, result: Result, truth: str, words: str) -> Tested:
