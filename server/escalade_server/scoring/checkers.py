@@ -30,6 +30,8 @@ class CheckProgram:
     protocol: Protocol
     domain: str
     """The environment version that it belongs to."""
+    limits: Limits = LIMITS
+    """Of one answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ async def check_all(sandbox: Sandbox, checker: CheckProgram, cases: Sequence[Cas
     if not cases:
         return []
     inputs = [_input(checker.protocol, case) for case in cases]
-    job = Job(checker.program, inputs, LIMITS, trust=Trust.TRUSTED, domain=checker.domain)
+    job = Job(checker.program, inputs, checker.limits, trust=Trust.TRUSTED, domain=checker.domain)
     done = await run(sandbox, job)
     return [_read(checker.protocol, result) for result in done.results]
 
