@@ -103,6 +103,30 @@ class CheckpointNotFound(NotFound):
     code, title = "checkpoint_not_found", "Checkpoint not found"
 
 
+class ProblemNotFound(NotFound):
+    """There is no problem of this name."""
+
+    code, title = "problem_not_found", "Problem not found"
+
+
+class ReportNotFound(NotFound):
+    """The environment was never verified."""
+
+    code, title = "report_not_found", "Report not found"
+
+
+class NothingToDo(EscaladeError):
+    """What was asked for finds nothing to work on."""
+
+    code, status, title = "nothing_to_do", 409, "Nothing to do"
+
+
+class JobConflict(EscaladeError):
+    """The job is in another state than the request needs."""
+
+    code, status, title = "job_conflict", 409, "The job's state does not allow this"
+
+
 class JobNotFound(NotFound):
     """No such job."""
 

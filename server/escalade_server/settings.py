@@ -120,6 +120,10 @@ class Settings(BaseSettings):
     """Instances made at a time for one level, so that the next batches find theirs ready."""
     verification: Thresholds = Thresholds()
     """Draws and thresholds of verification."""
+    job_lease_s: float = Field(default=30.0, ge=1.0, le=3_600)
+    """A synthesis whose server is silent for so long is taken up by another; clocks may differ by less."""
+    synthesis_concurrency: int = Field(default=2, ge=1, le=64)
+    """Problems of a synthesis that are worked on at a time."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     llm_url: str | None = None
     """Base address of an OpenAI-compatible endpoint, such as `http://127.0.0.1:8000/v1`; None: no LLM is asked."""

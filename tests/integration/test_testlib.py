@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from escalade_server.problems.definition import Code
+from escalade_server.problems.definition import Code, header_of
 from escalade_server.problems.formats.reading import read_path
 from escalade_server.problems.formats.sources import OWN_HEADERS, own_header
-from escalade_server.problems.problem import Problem, header_of
+from escalade_server.problems.problem import Problem
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
 

@@ -1,9 +1,9 @@
-"""Environments, their instances, and the imports that bring them in."""
+"""Environments and their instances."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -13,7 +13,6 @@ from escalade.types.programs import ProgramSettings, require_full_programs
 AnswerType = Literal["number", "bool", "string", "array", "multiset", "matrix", "graph", "permutation", "checked"]
 """`checked` answers are not unique: a checker judges them."""
 EnvironmentStatus = Literal["unverified", "verified", "rejected", "quarantined", "withdrawn"]
-JobStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
 
 class AnswerSpec(Response):
@@ -58,6 +57,8 @@ class EnvironmentSummary(Response):
     """Content hash of the current version, 64 hexadecimal digits."""
     status: EnvironmentStatus
     status_reason: str | None = None
+    status_by: str | None = None
+    """Who set the status: a key's identity, or the job that verified it."""
     answer_type: AnswerType
     levels: int = Field(ge=1)
     """Length of the ladder."""
@@ -132,40 +133,3 @@ class InstanceList(Response):
     """Instances in the order of their seeds."""
 
     instances: list[Instance]
-
-
-class ImportRequest(Request):
-    """An archive of problems."""
-
-    format: Literal["scaler"]
-    filename: str = Field(default="archive", max_length=255)
-    """Name to use in messages."""
-    content: str
-    """The archive's text."""
-    dry_run: bool = False
-    """Parse and report, store nothing."""
-
-
-class RefusedEntry(Response):
-    """One entry that did not go in."""
-
-    entry: str
-    """Its name in the archive."""
-    field: str
-    """Path of the field at fault."""
-    reason: str
-
-
-class Job(Response):
-    """Work that may outlast its request."""
-
-    job: str
-    kind: str
-    status: JobStatus
-    done: int = Field(default=0, ge=0)
-    total: int | None = None
-    result: dict[str, Any] | None = None
-    """For imports: `created`, `updated`, `unchanged` (lists of names) and `refused` (list of entry, field, reason)."""
-    error: str | None = None
-    created_at: datetime
-    finished_at: datetime | None = None

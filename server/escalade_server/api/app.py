@@ -11,11 +11,22 @@ from fastapi.openapi.utils import get_openapi
 from prometheus_client import CollectorRegistry
 
 from escalade.types import Problem
-from escalade_server.api import dialects, environments, failures, histories, imports, keys, operations, runs, scores
+from escalade_server.api import (
+    dialects,
+    environments,
+    failures,
+    histories,
+    jobs,
+    keys,
+    operations,
+    problems,
+    runs,
+    scores,
+)
 from escalade_server.api.middleware import Envelope
 from escalade_server.api.services import Services
 
-ROUTERS = (environments.router, imports.router, scores.router, histories.router, runs.router, keys.router)
+ROUTERS = (environments.router, problems.router, jobs.router, scores.router, histories.router, runs.router, keys.router)
 
 Opener = Callable[[], AbstractAsyncContextManager[Services]]
 

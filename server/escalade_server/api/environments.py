@@ -15,10 +15,12 @@ from escalade.types import (
     InstanceRequest,
     Page,
     StatusRequest,
+    VerificationReport,
 )
 from escalade_server.api.deps import Caller, Limit, PageToken, Reading, ServicesDep, Transaction, needs
 from escalade_server.instances import service as instances
 from escalade_server.problems import listing
+from escalade_server.synthesis import jobs as syntheses
 
 router = APIRouter(tags=["environments"])
 Name = Annotated[str, Path(max_length=120, description="The environment's slug.")]
@@ -44,6 +46,12 @@ async def list_environments(
 async def show_environment(name: Name, session: Reading) -> EnvironmentDetail:
     """One environment: its statement, ladder and versions."""
     return await listing.show(session, name)
+
+
+@router.get("/environments/{name}/report", **needs("read", "train"))
+async def show_report(name: Name, caller: Caller, session: Reading) -> VerificationReport:
+    """The newest verification report; the evidence, which tells inputs and answers, is for admins alone."""
+    return await syntheses.report(session, name, whole=caller.may("admin"))
 
 
 @router.post("/environments/{name}/instances", **needs("train"))

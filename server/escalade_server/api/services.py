@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 
 from escalade_sandbox.types import Sandbox
 from escalade_server.instances.buffer import Buffer
@@ -12,6 +13,7 @@ from escalade_server.runs.drafts import Desk
 from escalade_server.runs.journal import Journal
 from escalade_server.settings import Settings
 from escalade_server.storage.sessions import Database
+from escalade_server.synthesis.worker import Worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,9 @@ class Services:
     buffer: Buffer
     programs: Programs
     journal: Journal
+    worker: Worker
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the server is about to end: streams that would go on for ever end then."""
 
     @property
     def desk(self) -> Desk:
@@ -33,6 +38,8 @@ class Services:
 
     async def close(self) -> None:
         """Stop background work and close the connections; the sandbox belongs to whoever opened it."""
+        self.closing.set()
+        await self.worker.close()
         await self.programs.close()
         await self.buffer.close()
         await self.database.close()
@@ -50,4 +57,5 @@ def open_services(settings: Settings, sandbox: Sandbox) -> Services:
         buffer=buffer,
         programs=Programs(database, sandbox, buffer),
         journal=Journal(database),
+        worker=Worker(settings, database, sandbox),
     )

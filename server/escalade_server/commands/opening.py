@@ -77,6 +77,7 @@ async def opened(settings: Settings) -> AsyncIterator[Services]:
             async with services.database.write() as session:
                 report = await problems.store(session, load_catalogue())
             log.info("catalogue: %d new, %d changed", len(report.created), len(report.updated))
+            services.worker.start()
             yield services
         finally:
             await services.close()

@@ -7,6 +7,7 @@ import logging
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -30,6 +31,13 @@ def serve(
     class _Server(uvicorn.Server):
         """Ends on a signal by returning, so that what was opened around it is closed; uvicorn would raise it again."""
 
+        closing: asyncio.Event
+
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            # Streams of events end now: the server waits for its connections before it closes.
+            self.closing.set()
+            super().handle_exit(sig, frame)
+
         @contextmanager
         def capture_signals(self) -> Iterator[None]:
             loop = asyncio.get_running_loop()
@@ -49,6 +57,7 @@ def serve(
                 app, host=settings.host, port=settings.port, access_log=False, log_config=None, timeout_keep_alive=75
             )
             server = _Server(config)
+            server.closing = services.closing
             await server.serve()
             if not server.started:
                 raise EscaladeError(f"could not listen on {settings.host}:{settings.port}: choose another --port.")

@@ -28,7 +28,7 @@ from escalade_sandbox.types import (
     Trust,
 )
 from escalade_server.errors import SandboxFailed
-from escalade_server.problems.definition import Code, Definition, Generator, Solution
+from escalade_server.problems.definition import Code, Definition, Generator, Solution, arguments_of, files_of
 from escalade_server.scoring.checkers import Case, CheckProgram, check_all
 from escalade_server.scoring.comparators import agree
 from escalade_server.scoring.execution import run
@@ -145,17 +145,28 @@ async def draw(
     """
     if not asked:
         return []
-    made = _call_of_program if generator.function is None else _call_of_function
-    inputs = [made(parameters, seed) for parameters, seed in asked]
-    program = replace(program_of(generator, generator.function), hash_seed=hash_seed)
-    done = await run(sandbox, Job(program, inputs, limits, trust=Trust.TRUSTED, domain=version))
+    made = partial(_call_of_program, generator) if generator.function is None else _call_of_function
     read = _read_program if generator.function is None else _read_function
-    return [_draft(result, read) for result in done.results]
+    # Where parameters are compiled in, each assignment is a program of its own.
+    builds: dict[str, list[int]] = {}
+    for place, (parameters, _) in enumerate(asked):
+        key = json.dumps(files_of(generator, parameters)) if generator.defines_file is not None else ""
+        builds.setdefault(key, []).append(place)
+    jobs = []
+    for places in builds.values():
+        files = files_of(generator, asked[places[0]][0])
+        code = generator if files == generator.files else generator.model_copy(update={"files": files})
+        program = replace(program_of(code, generator.function), hash_seed=hash_seed)
+        inputs = [made(*asked[place]) for place in places]
+        jobs.append(run(sandbox, Job(program, inputs, limits, trust=Trust.TRUSTED, domain=version)))
+    drafts: dict[int, Draft | Unmade] = {}
+    for places, done in zip(builds.values(), await asyncio.gather(*jobs), strict=True):
+        drafts |= {place: _draft(result, read) for place, result in zip(places, done.results, strict=True)}
+    return [drafts[place] for place in range(len(asked))]
 
 
-def _call_of_program(parameters: Mapping[str, int], seed: int) -> Input:
-    names = tuple(f"--{name}={value}" for name, value in sorted(parameters.items()))
-    return Input(arguments=(*names, str(seed)))
+def _call_of_program(generator: Generator, parameters: Mapping[str, int], seed: int) -> Input:
+    return Input(arguments=arguments_of(generator, parameters, seed))
 
 
 def _call_of_function(parameters: Mapping[str, int], seed: int) -> Input:
@@ -311,7 +322,7 @@ def checker_of(definition: Definition, version: str) -> CheckProgram | None:
         return None
     checker = definition.checker
     program = program_of(checker, "check" if checker.protocol == "function" else None)
-    return CheckProgram(program, checker.protocol, version)
+    return CheckProgram(program, checker.protocol, version, checker.arguments)
 
 
 async def _mutually_accepted(

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Literal
+import re
+from collections.abc import Mapping
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,6 +20,13 @@ TOOLCHAIN = "debian-12/gcc-12.2/python-3.11"
 """What compiles and runs generators and references; the sandbox image is built to it."""
 RENDERER = 1
 """Raised when the rendering of prompts changes."""
+
+SEED: Final = "{seed}"
+"""Where a generator's arguments take the seed."""
+MAX_SEED: Final = 2**31
+"""Seeds on a command line are below this, where `arguments` say how they are given."""
+
+_SLOT: Final = re.compile(r"\{([A-Za-z_]\w*)\}")
 
 ExpectedVerdict = Literal["accepted", "wrong_answer", "time_limit", "runtime_error", "unknown"]
 
@@ -44,8 +53,28 @@ class Generator(Code):
     """(scale parameters, seed) -> one test input, and a structured description of it."""
 
     function: str | None = "generate_testcase"
-    """Python: function(params: dict[str, int]) -> tuple[str, dict]; None: a program that is given `--name=value`
-    per scale parameter and the seed last, and writes the input to standard output."""
+    """Python: function(params: dict[str, int]) -> tuple[str, dict]; None: a program that writes the input to standard
+    output."""
+    arguments: tuple[str, ...] | None = None
+    """A program's arguments: `{name}` stands for a scale parameter, `{seed}` for the seed. None: `--name=value` per
+    scale parameter, and the seed last."""
+    defines: dict[str, int | float | str] = {}
+    """Constants that are compiled in; a scale parameter of the same name overrides the value."""
+    defines_file: str | None = None
+    """The header among `files` that holds the constants, such as `params.h`; see `header_of`."""
+
+
+class Validator(Code):
+    """A program that reads an input on standard input and says by its exit status whether it is valid."""
+
+    arguments: tuple[str, ...] = ()
+    valid_exit: int | None = None
+    """What means valid: 42 for Kattis's validators, 0 for testlib's. None: either."""
+
+    @property
+    def valid_exits(self) -> tuple[int, ...]:
+        """Exit statuses that mean valid; any other means invalid."""
+        return (0, 42) if self.valid_exit is None else (self.valid_exit,)
 
 
 class Solution(Code):
@@ -58,7 +87,15 @@ class Checker(Code):
     """Judges non-unique answers in the sandbox."""
 
     protocol: Literal["testlib", "kattis", "function"]
-    """`function`: check(input: str, answer: str, reference: str) -> bool, in Python."""
+    """`testlib`: arguments are the files input, answer to judge, reference answer; exit 0 accepts.
+
+    `kattis`: arguments are the files input and reference answer and a folder for feedback, the answer to judge comes on
+    standard input; exit 42 accepts and 43 rejects.
+
+    `function`: check(input: str, answer: str, reference: str) -> bool, in Python.
+    """
+    arguments: tuple[str, ...] = ()
+    """Further arguments, after those of the protocol."""
 
 
 class Parameter(Frozen):
@@ -99,8 +136,7 @@ class Definition(Frozen):
     solutions: tuple[Solution, ...] = Field(min_length=1)
     """References (`accepted`) and known-wrong ones."""
     checker: Checker | None = None
-    validators: tuple[Code, ...] = ()
-    """Programs that read an input on standard input and exit 0 (or 42) if it is valid."""
+    validators: tuple[Validator, ...] = ()
     samples: tuple[Sample, ...] = ()
     time_limit_s: float = Field(default=10.0, gt=0, le=120)
     """CPU time of a reference on one input."""
@@ -146,6 +182,45 @@ def version_of(definition: Definition) -> str:
     document = {"definition": content, "toolchain": TOOLCHAIN, "renderer": RENDERER}
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def header_of(defines: Mapping[str, int | float | str], parameters: Mapping[str, int]) -> str:
+    """The header that compiles constants in, scale parameters in place of those of the same name."""
+    lines = []
+    for name, value in {**defines, **parameters}.items():
+        if isinstance(value, str):
+            written = json.dumps(value)
+        else:
+            written = f"(long long){value}" if isinstance(value, int) else repr(value)
+        lines.append(f"#define {name} {written}\n")
+    return "".join(lines)
+
+
+def arguments_of(generator: Generator, parameters: Mapping[str, int], seed: int) -> tuple[str, ...]:
+    """The command line that makes one input of a generator that is a program.
+
+    Raises:
+        ValueError: A scale parameter that it needs is not given.
+    """
+    if generator.arguments is None:
+        return (*(f"--{name}={value}" for name, value in sorted(parameters.items())), str(seed))
+    # Formats promise their generators a seed of 31 bits, and `atoi` makes one number of all that are larger.
+    values = {**{name: str(value) for name, value in parameters.items()}, "seed": str(seed % MAX_SEED)}
+
+    def fill(match: re.Match[str]) -> str:
+        if match[1] not in values:
+            raise ValueError(f"{generator.name}: give the scale parameter {match[1]}")
+        return values[match[1]]
+
+    return tuple(_SLOT.sub(fill, argument) for argument in generator.arguments)
+
+
+def files_of(generator: Generator, parameters: Mapping[str, int]) -> dict[str, str]:
+    """The files beside a generator's source, with the scale parameters compiled in where it takes them so."""
+    if generator.defines_file is None:
+        return dict(generator.files)
+    known = {name: value for name, value in parameters.items() if name in generator.defines}
+    return {**generator.files, generator.defines_file: header_of(generator.defines, known)}
 
 
 def slug_of(source_name: str) -> str:

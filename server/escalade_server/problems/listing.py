@@ -92,6 +92,7 @@ def _summary(row: Environment) -> dict[str, object]:
         "version": row.version,
         "status": row.status,
         "status_reason": row.status_reason,
+        "status_by": row.status_by,
         "answer_type": row.answer_type,
         "levels": row.levels,
         "tags": row.tags,

@@ -6,25 +6,24 @@ What a source holds but a problem does not is named in its `notes`; nothing is d
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping
 from typing import Final, Literal
 
 from pydantic import Field
 
 from escalade.types.environments import AnswerType
-from escalade_server.problems.definition import Checker, Code, Entry, Frozen, Parameter, Sample, Solution
+from escalade_server.problems.definition import (
+    Checker,
+    Entry,
+    Frozen,
+    Generator,
+    Parameter,
+    Sample,
+    Solution,
+    Validator,
+)
 
 USABLE_LANGUAGES: Final = frozenset({"cpp", "python"})
 """Languages of programs that the sandbox runs; programs in others are kept as text."""
-SEED: Final = "{seed}"
-"""Where a generator's arguments take the seed."""
-
-MAX_SEED: Final = 2**31
-"""Seeds on a command line are below this."""
-
-_SLOT: Final = re.compile(r"\{([A-Za-z_]\w*)\}")
 
 TestKind = Literal["sample", "secret", "generated"]
 Missing = Literal["statement", "answer_type", "parameters", "generator", "solutions"]
@@ -68,40 +67,13 @@ class ProblemSolution(Solution):
     """The source says that it is wrong, though perhaps not in which way (`expected` is then `unknown`)."""
 
 
-class ProblemGenerator(Code):
-    """A program or function that makes inputs, and how to call it."""
+class ProblemGenerator(Generator):
+    """A program or function that makes inputs; where a program's `arguments` are None, how to call it is not known."""
 
     function: str | None = None
-    """Python: function(params: dict[str, int]) -> tuple[str, dict]; None: a program that writes to standard output."""
-    arguments: tuple[str, ...] | None = None
-    """A program's arguments: `{name}` stands for a scale parameter, `{seed}` for the seed. None: not known."""
     parameters: dict[str, Parameter] = {}
     """Scale parameters that this generator takes, with the ranges that its source is known to use."""
-    defines: dict[str, int | float | str] = {}
-    """Constants that are compiled in; a scale parameter of the same name overrides the value."""
-    defines_file: str | None = None
-    """The header among `files` that holds the constants, such as `params.h`; see `header_of`."""
     calls: tuple[Call, ...] = ()
-
-
-class Validator(Code):
-    """A program that reads an input on standard input and says by its exit status whether it is valid."""
-
-    arguments: tuple[str, ...] = ()
-    valid_exit: int = 0
-    """42 for Kattis's validators, 0 for testlib's; anything else means invalid."""
-
-
-class ProblemChecker(Checker):
-    """A program that judges answers.
-
-    `testlib`: arguments are the files input, answer to judge, reference answer; exit 0 accepts.
-    `kattis`: arguments are the files input and reference answer and a folder for feedback, the answer to judge comes on
-    standard input; exit 42 accepts and 43 rejects.
-    """
-
-    arguments: tuple[str, ...] = ()
-    """Further arguments, after those of the protocol."""
 
 
 class Comparison(Frozen):
@@ -144,7 +116,7 @@ class Problem(Frozen):
     answer_type: AnswerType | None = None
     """Where the source says so; `checked` wherever it brings a checker of its own."""
     comparison: Comparison = Comparison()
-    checker: ProblemChecker | None = None
+    checker: Checker | None = None
     solutions: tuple[ProblemSolution, ...] = ()
     """In any language, with their expected verdicts."""
     generators: tuple[ProblemGenerator, ...] = ()
@@ -191,49 +163,9 @@ def missing_of(problem: Problem) -> tuple[Missing, ...]:
     return tuple(missing)
 
 
-def header_of(defines: Mapping[str, int | float | str], parameters: Mapping[str, int]) -> str:
-    """The header that compiles constants in, scale parameters in place of those of the same name."""
-    lines = []
-    for name, value in {**defines, **parameters}.items():
-        if isinstance(value, str):
-            written = json.dumps(value)
-        else:
-            written = f"(long long){value}" if isinstance(value, int) else repr(value)
-        lines.append(f"#define {name} {written}\n")
-    return "".join(lines)
-
-
-def arguments_of(generator: ProblemGenerator, parameters: Mapping[str, int], seed: int) -> tuple[str, ...]:
-    """The command line that makes one input.
-
-    Raises:
-        ValueError: It is not known how to call the generator, or a scale parameter that it needs is not given.
-    """
-    if generator.arguments is None:
-        raise ValueError(f"{generator.name}: its arguments are not known")
-    # Formats promise their generators a seed of 31 bits, and `atoi` makes one number of all that are larger.
-    values = {**{name: str(value) for name, value in parameters.items()}, "seed": str(seed % MAX_SEED)}
-
-    def fill(match: re.Match[str]) -> str:
-        if match[1] not in values:
-            raise ValueError(f"{generator.name}: give the scale parameter {match[1]}")
-        return values[match[1]]
-
-    return tuple(_SLOT.sub(fill, argument) for argument in generator.arguments)
-
-
-def files_of(generator: ProblemGenerator, parameters: Mapping[str, int]) -> dict[str, str]:
-    """The files beside a generator's source, with the scale parameters compiled in where it takes them so."""
-    if generator.defines_file is None:
-        return dict(generator.files)
-    known = {name: value for name, value in parameters.items() if name in generator.defines}
-    return {**generator.files, generator.defines_file: header_of(generator.defines, known)}
-
-
 def problem_of_entry(entry: Entry) -> Problem:
     """The problem behind a complete environment, which needs no synthesis but verification all the same."""
     definition = entry.definition
-    checker = definition.checker
     return Problem(
         name=entry.source_name,
         title=entry.source_name,
@@ -253,13 +185,13 @@ def problem_of_entry(entry: Entry) -> Problem:
         limits=Limits(time_s=definition.time_limit_s, memory_bytes=definition.memory_limit_bytes),
         parameters=definition.parameters,
         answer_type=definition.answer.type,
-        checker=None if checker is None else ProblemChecker(**dict(checker)),
+        checker=definition.checker,
         solutions=tuple(
             ProblemSolution(**dict(solution), rejected=solution.expected not in ("accepted", "unknown"))
             for solution in definition.solutions
         ),
         generators=(ProblemGenerator(**dict(definition.generator), parameters=definition.parameters),),
-        validators=tuple(Validator(**dict(validator)) for validator in definition.validators),
+        validators=definition.validators,
         entry=entry,
     )
 

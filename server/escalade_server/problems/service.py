@@ -1,20 +1,25 @@
-"""Imports: archives become environments and versions.
+"""Imports: archives become environments and versions, and problems that wait for synthesis.
 
-Guarantee: importing is idempotent by content. What is there already stays; a changed definition makes one new version
-of that environment alone; a malformed entry is refused by name while the others go in.
+Guarantee: importing is idempotent by content. What is there already stays, and so does what verification made of it; a
+changed definition makes one new version of that environment alone; a malformed entry is refused by name while the
+others go in.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from escalade_server.errors import ArchiveUnreadable
-from escalade_server.problems.definition import Entry, Refusal, version_of
+from escalade_server.problems.definition import Entry, Refusal, slug_of, version_of
 from escalade_server.problems.formats.errors import ArchiveError
+from escalade_server.problems.formats.reading import Found, entries_of, read_bytes
 from escalade_server.problems.formats.scaler import parse_scaler
-from escalade_server.storage import environments
+from escalade_server.problems.problem import Problem, missing_of, problem_of_entry
+from escalade_server.storage import environments, problems, tables
 from escalade_server.storage.clock import new_id, now
 from escalade_server.storage.sessions import AsyncSession
 from escalade_server.storage.tables import Environment, EnvironmentVersion
@@ -28,6 +33,8 @@ class ImportReport:
     updated: list[str] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
+    problems: dict[str, list[str]] = field(default_factory=lambda: {"created": [], "updated": [], "unchanged": []})
+    """Problems that wait for synthesis, by slug."""
 
     def document(self) -> dict[str, Any]:
         """The report as JSON values."""
@@ -35,21 +42,90 @@ class ImportReport:
             "created": self.created,
             "updated": self.updated,
             "unchanged": self.unchanged,
+            "problems": self.problems,
             "refused": [refusal.model_dump() for refusal in self.refused],
         }
 
 
-def parse(format_name: str, filename: str, content: str) -> tuple[list[Entry], list[Refusal]]:
+def parse(format_name: str, filename: str, content: bytes) -> Found:
     """Read an archive; no code in it is run.
 
     Raises:
         ArchiveUnreadable: The archive as a whole is not of this format.
     """
-    parsers = {"scaler": parse_scaler}
     try:
-        return parsers[format_name](content)
-    except ArchiveError as error:
-        raise ArchiveUnreadable(f"`content`: {filename} is not in the {format_name} format: {error}") from error
+        if format_name == "scaler" and not content.startswith((b"PK", b"\x1f\x8b")):
+            # One file in this format: what is wrong with it is wrong with the archive.
+            entries, refusals = parse_scaler(content.decode("utf-8"))
+            return Found([problem_of_entry(entry) for entry in entries], refusals)
+        return read_bytes(filename, content, only=None if format_name == "auto" else format_name)
+    except (ArchiveError, UnicodeDecodeError) as error:
+        reason = error if isinstance(error, ArchiveError) else "it is not UTF-8 text"
+        raise ArchiveUnreadable(f"`content`: {filename} cannot be read as {format_name}: {reason}") from error
+
+
+async def store_found(session: AsyncSession, found: Found) -> ImportReport:
+    """Store what an archive holds: complete environments as such, everything else as problems."""
+    report = await store(session, entries_of(found), found.refusals)
+    await store_problems(session, [one for one in found.problems if one.entry is None], report)
+    return report
+
+
+async def preview_found(session: AsyncSession, found: Found) -> ImportReport:
+    """What `store_found` would do, without doing it."""
+    report = await preview(session, entries_of(found), found.refusals)
+    for problem in found.problems:
+        if problem.entry is None:
+            row = (await problems.by_source(session, problem.source, [problem.name])).get(problem.name)
+            fate = "created" if row is None else "unchanged" if row.hash == problem_hash(problem) else "updated"
+            report.problems[fate].append(slug_of(problem.name) if row is None else row.slug)
+    return report
+
+
+async def store_problems(session: AsyncSession, found: Sequence[Problem], report: ImportReport) -> None:
+    """Make or renew the rows of problems that are no environments yet."""
+    for problem in found:
+        digest = problem_hash(problem)
+        row = (await problems.by_source(session, problem.source, [problem.name])).get(problem.name)
+        if row is not None and row.hash == digest:
+            report.problems["unchanged"].append(row.slug)
+            continue
+        facts = {
+            "title": problem.title,
+            "licence": problem.licence,
+            "tags": list(problem.tags),
+            "missing": list(missing_of(problem)),
+            "hash": digest,
+            "document": problem.model_dump(mode="json", exclude_defaults=True),
+            # What was found out about other content says nothing of this.
+            "outcome": None,
+            "reason": None,
+        }
+        if row is not None:
+            for name, value in facts.items():
+                setattr(row, name, value)
+            report.problems["updated"].append(row.slug)
+        else:
+            slug = await _free_problem_slug(session, problem)
+            session.add(
+                tables.Problem(
+                    id=new_id("prb"),
+                    slug=slug,
+                    source=problem.source,
+                    source_name=problem.name,
+                    created_at=now(),
+                    **facts,
+                )
+            )
+            report.problems["created"].append(slug)
+        # Each on its own, so that the next one's slug is looked up against it, and its document can be let go.
+        await session.flush()
+
+
+def problem_hash(problem: Problem) -> str:
+    """Content hash of a problem, 64 hexadecimal digits."""
+    text = json.dumps(problem.model_dump(mode="json", exclude_defaults=True), sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 async def store(session: AsyncSession, entries: Sequence[Entry], refusals: Sequence[Refusal] = ()) -> ImportReport:
@@ -65,16 +141,17 @@ async def store(session: AsyncSession, entries: Sequence[Entry], refusals: Seque
         digest = version_of(entry.definition)
         environment = known.get((entry.source, entry.source_name))
         if environment is None:
-            slug = await _free_slug(session, entry, taken)
+            slug = await free_slug(session, entry, taken)
             taken.add(slug)
-            session.add(_create(session, entry, slug, digest))
+            session.add(create(session, entry, slug, digest))
             report.created.append(slug)
             continue
         environment.tags, environment.licence = list(entry.tags), entry.licence
-        if environment.version == digest:
+        if environment.imported == digest:
             report.unchanged.append(environment.slug)
             continue
-        await _update(session, environment, entry, digest)
+        environment.imported = digest
+        await make_current(session, environment, entry, digest)
         report.updated.append(environment.slug)
     await session.flush()
     return report
@@ -87,14 +164,14 @@ async def preview(session: AsyncSession, entries: Sequence[Entry], refusals: Seq
         environment = (await environments.by_source(session, entry.source, [entry.source_name])).get(entry.source_name)
         if environment is None:
             report.created.append(entry.slug)
-        elif environment.version == version_of(entry.definition):
+        elif environment.imported == version_of(entry.definition):
             report.unchanged.append(environment.slug)
         else:
             report.updated.append(environment.slug)
     return report
 
 
-async def _free_slug(session: AsyncSession, entry: Entry, taken: set[str]) -> str:
+async def free_slug(session: AsyncSession, entry: Entry, taken: set[str]) -> str:
     """The entry's slug, with its source and then a number behind it where that is in use."""
     candidates = [entry.slug, f"{entry.slug}-{entry.source}"]
     candidates += [f"{entry.slug}-{entry.source}-{number}" for number in range(2, 1_000)]
@@ -104,7 +181,21 @@ async def _free_slug(session: AsyncSession, entry: Entry, taken: set[str]) -> st
     raise ArchiveUnreadable(f"{entry.source_name}: a thousand environments are named {entry.slug} already.")
 
 
-def _create(session: AsyncSession, entry: Entry, slug: str, digest: str) -> Environment:
+async def _free_problem_slug(session: AsyncSession, problem: Problem) -> str:
+    slug = slug_of(problem.name)
+    candidates = [
+        slug,
+        f"{slug}-{problem.source}",
+        *(f"{slug}-{problem.source}-{number}" for number in range(2, 1_000)),
+    ]
+    for candidate in candidates:
+        if not await problems.slugs_taken(session, [candidate]):
+            return candidate
+    raise ArchiveUnreadable(f"{problem.name}: a thousand problems are named {slug} already.")
+
+
+def create(session: AsyncSession, entry: Entry, slug: str, digest: str) -> Environment:
+    """A new environment with its first version."""
     environment_id, version_id = new_id("env"), new_id("ver")
     session.add(_version_row(version_id, environment_id, 1, entry, digest))
     return Environment(
@@ -117,13 +208,14 @@ def _create(session: AsyncSession, entry: Entry, slug: str, digest: str) -> Envi
         status="unverified",
         version_id=version_id,
         version=digest,
+        imported=digest,
         answer_type=entry.definition.answer.type,
         levels=len(entry.definition.ladder),
         created_at=now(),
     )
 
 
-async def _update(session: AsyncSession, environment: Environment, entry: Entry, digest: str) -> None:
+async def make_current(session: AsyncSession, environment: Environment, entry: Entry, digest: str) -> None:
     """Make an entry's definition the current version; an earlier version of the same content is taken up again."""
     version = await environments.version_by_hash(session, environment.id, digest)
     if version is None:

@@ -30,8 +30,8 @@ class CheckProgram:
     protocol: Protocol
     domain: str
     """The environment version that it belongs to."""
-    limits: Limits = LIMITS
-    """Of one answer."""
+    arguments: tuple[str, ...] = ()
+    """Further arguments, after those of the protocol."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,25 +62,25 @@ async def check_all(sandbox: Sandbox, checker: CheckProgram, cases: Sequence[Cas
     """
     if not cases:
         return []
-    inputs = [_input(checker.protocol, case) for case in cases]
-    job = Job(checker.program, inputs, checker.limits, trust=Trust.TRUSTED, domain=checker.domain)
+    inputs = [_input(checker, case) for case in cases]
+    job = Job(checker.program, inputs, LIMITS, trust=Trust.TRUSTED, domain=checker.domain)
     done = await run(sandbox, job)
     return [_read(checker.protocol, result) for result in done.results]
 
 
-def _input(protocol: Protocol, case: Case) -> Input:
+def _input(checker: CheckProgram, case: Case) -> Input:
     given, answer, reference = (_bytes(text) for text in (case.input, case.answer, case.reference))
-    match protocol:
+    match checker.protocol:
         case "function":
             arguments = [text.decode() for text in (given, answer, reference)]
             return Input(stdin=json.dumps({"arguments": arguments, "seed": 0}).encode())
         case "testlib":
             files = {"input.txt": given, "output.txt": answer, "answer.txt": reference}
-            return Input(arguments=tuple(files), files=files)
+            return Input(arguments=(*files, *checker.arguments), files=files)
         case "kattis":
             files = {"input.txt": given, "answer.txt": reference}
             # The feedback folder is the working folder, which is wiped after every answer.
-            return Input(stdin=answer, arguments=("input.txt", "answer.txt", "./"), files=files)
+            return Input(stdin=answer, arguments=("input.txt", "answer.txt", "./", *checker.arguments), files=files)
 
 
 def _bytes(text: str) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, select, update
+from sqlalchemy import CursorResult, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from escalade_server.storage.statements import among
@@ -89,6 +89,23 @@ async def next_number(session: AsyncSession, environment_id: str) -> int:
         select(func.max(EnvironmentVersion.number)).where(EnvironmentVersion.environment_id == environment_id)
     )
     return (highest or 0) + 1
+
+
+async def set_verdict(
+    session: AsyncSession, environment_id: str, version: str, *, status: str, reason: str | None, by: str
+) -> bool:
+    """What verification says of a version; False where another is current, or a person took it out of service."""
+    done = await session.execute(
+        update(Environment)
+        .where(
+            Environment.id == environment_id,
+            Environment.version == version,
+            Environment.status.in_(("unverified", "verified", "rejected")),
+        )
+        .values(status=status, status_reason=reason, status_by=by)
+    )
+    assert isinstance(done, CursorResult)
+    return done.rowcount == 1
 
 
 async def set_status(session: AsyncSession, environment_id: str, *, status: str, reason: str | None, by: str) -> None:

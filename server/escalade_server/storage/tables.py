@@ -104,10 +104,64 @@ class Job(Base):
     status: Mapped[str] = mapped_column(String(20))
     done: Mapped[int] = mapped_column(default=0)
     total: Mapped[int | None]
+    request: Mapped[dict[str, Any] | None]
+    """What was asked, as validated; None for work that its request did at once."""
+    activity: Mapped[dict[str, Any] | None]
+    """What is under way, by name."""
+    lease_by: Mapped[str | None] = mapped_column(String(40))
+    """The worker that does it; only while `lease_until` lies ahead."""
+    lease_until: Mapped[datetime | None]
     result: Mapped[dict[str, Any] | None]
     error: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
+
+
+class Problem(Base):
+    """One problem that no environment came with, under its slug."""
+
+    __tablename__ = "problem"
+    __table_args__ = (UniqueConstraint("source", "source_name"),)
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    slug: Mapped[str] = mapped_column(String(120), unique=True)
+    source: Mapped[str] = mapped_column(String(40))
+    source_name: Mapped[str] = mapped_column(Text)
+    title: Mapped[str] = mapped_column(Text)
+    licence: Mapped[str | None] = mapped_column(Text)
+    tags: Mapped[list[str]]
+    missing: Mapped[list[str]]
+    hash: Mapped[str] = mapped_column(String(64))
+    """Content hash of the document."""
+    document: Mapped[dict[str, Any]]
+    """The normalised problem."""
+    outcome: Mapped[str | None] = mapped_column(String(20))
+    """Of the last synthesis of this content."""
+    reason: Mapped[str | None] = mapped_column(Text)
+    environment: Mapped[str | None] = mapped_column(String(120))
+    """Slug of the environment that it became."""
+    created_at: Mapped[datetime]
+
+
+class SynthesisItem(Base):
+    """One problem or environment of a synthesis; what is finished is never done again."""
+
+    __tablename__ = "synthesis_item"
+    __table_args__ = (Index("ix_synthesis_item_sequence", "job_id", "sequence"),)
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(120))
+    source: Mapped[str] = mapped_column(String(40))
+    problem_id: Mapped[str | None] = mapped_column(ForeignKey("problem.id"))
+    environment_id: Mapped[str | None] = mapped_column(ForeignKey("environment.id"))
+    sequence: Mapped[int | None]
+    """Place in the order of finishing, from 1; None while it waits."""
+    outcome: Mapped[str | None] = mapped_column(String(20))
+    stage: Mapped[str | None] = mapped_column(String(40))
+    reason: Mapped[str | None] = mapped_column(Text)
+    environment: Mapped[str | None] = mapped_column(String(120))
+    repairs: Mapped[int]
 
 
 class Environment(Base):
@@ -128,6 +182,8 @@ class Environment(Base):
     version_id: Mapped[str] = mapped_column(String(40))
     """The current version; its row comes after this one, so there is no foreign key."""
     version: Mapped[str] = mapped_column(String(64))
+    imported: Mapped[str] = mapped_column(String(64))
+    """Content hash of what its source last gave; verification may serve less of it."""
     answer_type: Mapped[str] = mapped_column(String(20))
     levels: Mapped[int]
     created_at: Mapped[datetime]
@@ -145,6 +201,22 @@ class EnvironmentVersion(Base):
     number: Mapped[int]
     """1 for the first version of its environment."""
     definition: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+
+
+class Verification(Base):
+    """One report on one version of an environment."""
+
+    __tablename__ = "verification"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    environment_id: Mapped[str] = mapped_column(ForeignKey("environment.id"), index=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id"))
+    version: Mapped[str] = mapped_column(String(64))
+    """Content hash of the definition that was verified."""
+    served_version: Mapped[str] = mapped_column(String(64))
+    verdict: Mapped[str] = mapped_column(String(20))
+    report: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
 
 

@@ -13,6 +13,8 @@ from escalade_server.synthesis.trial import Assignment, Drawn, Failed, Trial
 
 PROBES = 4
 """Draws after which a place that has not given one input is given up."""
+MAX_BUILDS = 8
+"""Different random scale parameters, where each costs a compilation."""
 ROUNDS = 3
 """How often failed draws are made good with the next seeds."""
 
@@ -98,7 +100,13 @@ async def at_random(trial: Trial, count: int) -> list[Drawn]:
     """Inputs at random scale parameters, small and large ones alike, each parameter by itself."""
     chance = trial.random("breadth")
     asked: list[tuple[Assignment, int]] = []
+    # Where parameters are compiled in, each assignment costs a compilation.
+    assignments = MAX_BUILDS if trial.definition.generator.defines_file is not None else count
     for number in range(count):
+        if number >= assignments:
+            parameters = asked[number % assignments][0]
+            asked.append((parameters, trial.seed({**parameters, "breadth": number}, 0)))
+            continue
         parameters = {}
         for name, one in sorted(trial.definition.parameters.items()):
             span = one.maximum - one.minimum + 1

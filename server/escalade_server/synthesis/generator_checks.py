@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from escalade.types import Evidence
 from escalade_sandbox.types import Input, Job, JobResult, Limits, Status, Trust
 from escalade_server.instances.generation import Draft, Unmade, draw, program_of
-from escalade_server.problems.definition import Code
+from escalade_server.problems.definition import Validator
 from escalade_server.scoring.execution import run
 from escalade_server.synthesis.drawing import Place
 from escalade_server.synthesis.evidence import example, first_difference, percent
 from escalade_server.synthesis.figures import VERY_CONFIDENT, lower_bound, percentile
 from escalade_server.synthesis.trial import Drawn, Trial, together
 
-VALID_EXITS = frozenset({0, 42})
 VALIDATOR_LIMITS = Limits(cpu_s=10.0, wall_s=40.0, memory_bytes=512 << 20, output_bytes=1 << 20)
 _REPEATS = (("another process", 0), ("another process with hash seed 1", 1), ("one with hash seed 2", 2))
 
@@ -140,7 +139,7 @@ async def check_inputs(trial: Trial, drawn: Sequence[Drawn]) -> bool:
     strict: list[Evidence] = []
     for validator, done in zip(validators, said, strict=True):
         for text, result in zip([*inputs, *samples], done.results, strict=True):
-            if result.exit_code in VALID_EXITS and result.status in (Status.OK, Status.NONZERO_EXIT):
+            if result.exit_code in validator.valid_exits and result.status in (Status.OK, Status.NONZERO_EXIT):
                 continue
             words = result.stderr.decode("utf-8", "replace").strip()[-200:]
             how = f"exit {result.exit_code}" if result.exit_code is not None else result.status.value
@@ -171,7 +170,7 @@ async def check_inputs(trial: Trial, drawn: Sequence[Drawn]) -> bool:
     )
 
 
-async def _validate(trial: Trial, validator: Code, inputs: Sequence[str]) -> JobResult:
-    each = [Input(stdin=text.encode()) for text in inputs]
+async def _validate(trial: Trial, validator: Validator, inputs: Sequence[str]) -> JobResult:
+    each = [Input(stdin=text.encode(), arguments=validator.arguments) for text in inputs]
     job = Job(program_of(validator), each, VALIDATOR_LIMITS, trust=Trust.TRUSTED, domain=trial.version)
     return await run(trial.sandbox, job)

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from escalade_server.problems.definition import Parameter
+from escalade_server.problems.definition import Parameter, header_of
 from escalade_server.problems.formats.library_checker import parse_library_checker
 from escalade_server.problems.formats.package_files import PackageError
-from escalade_server.problems.problem import header_of, missing_of
+from escalade_server.problems.problem import missing_of
 
 TOTALS = "library-checker/sums/range_totals"
 DIVISOR = "library-checker/numbers/any_divisor"

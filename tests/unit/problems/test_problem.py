@@ -2,17 +2,14 @@
 
 import pytest
 
-from escalade_server.problems.definition import Parameter, Sample
+from escalade_server.problems.definition import MAX_SEED, Parameter, Sample, arguments_of, files_of
 from escalade_server.problems.problem import (
-    MAX_SEED,
     Call,
     FixedTest,
     Problem,
     ProblemGenerator,
     ProblemSolution,
     Statement,
-    arguments_of,
-    files_of,
     missing_of,
 )
 
@@ -81,8 +78,8 @@ def test_a_command_line_takes_parameters_and_a_seed_of_31_bits():
     assert arguments_of(GENERATOR, {"n": 5}, MAX_SEED + 3) == ("-n=5", "3", "x5y3")
     with pytest.raises(ValueError, match="give the scale parameter n"):
         arguments_of(GENERATOR, {}, 7)
-    with pytest.raises(ValueError, match="not known"):
-        arguments_of(GENERATOR.model_copy(update={"arguments": None}), {"n": 5}, 7)
+    without = GENERATOR.model_copy(update={"arguments": None})
+    assert arguments_of(without, {"n": 5, "m": 2}, MAX_SEED + 3) == ("--m=2", "--n=5", str(MAX_SEED + 3))
 
 
 def test_scale_parameters_override_the_constants_of_their_name():

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from escalade_server.problems.definition import Parameter
-from escalade_server.problems.problem import SEED, Call
+from escalade_server.problems.definition import SEED, Parameter
+from escalade_server.problems.problem import Call
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,18}")
 _OPTION: Final = re.compile(r"(-{0,2}[A-Za-z_][A-Za-z0-9_-]{0,40}=)([+-]?[0-9]{1,18})")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from escalade_server.problems.definition import Code, ExpectedVerdict, Sample
+from escalade_server.problems.definition import Checker, Code, ExpectedVerdict, Sample, Validator
 from escalade_server.problems.formats.kattis_tests import fixed_tests, generators_of, judge_flags
 from escalade_server.problems.formats.package_files import PackageError
 from escalade_server.problems.formats.sources import (
@@ -28,10 +28,8 @@ from escalade_server.problems.problem import (
     Comparison,
     Limits,
     Problem,
-    ProblemChecker,
     ProblemSolution,
     Statement,
-    Validator,
 )
 
 LEGACY: Final = frozenset({"legacy", "legacy-icpc"})
@@ -236,7 +234,7 @@ def _solutions(files: SourceFiles, fill: Callable[[str], str], notes: Notes) -> 
 
 def _checker(
     files: SourceFiles, settings: dict[str, Any], legacy: bool, flags: tuple[str, ...], fill: Callable[[str], str]
-) -> ProblemChecker | None:
+) -> Checker | None:
     folder = "output_validators" if legacy else "output_validator"
     if not legacy and not files.under(folder):
         # The draft still used the legacy name.
@@ -258,7 +256,7 @@ def _checker(
         code = program(files, path) if files.has(path) else program_folder(files, path)
     else:
         raise PackageError(files.entry, folder, "several output validators are not supported; keep one")
-    return ProblemChecker(**_filled(code, fill), protocol="kattis", arguments=flags)
+    return Checker(**_filled(code, fill), protocol="kattis", arguments=flags)
 
 
 def _comparison(files: SourceFiles, flags: tuple[str, ...]) -> Comparison:

@@ -13,23 +13,27 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from escalade_server.problems.definition import ExpectedVerdict, Parameter, Sample
+from escalade_server.problems.definition import (
+    SEED,
+    Checker,
+    ExpectedVerdict,
+    Parameter,
+    Sample,
+    Validator,
+    header_of,
+)
 from escalade_server.problems.formats.package_files import PackageError
 from escalade_server.problems.formats.sources import Notes, SourceFiles, is_plain, language_of, program, read_tests
 from escalade_server.problems.formats.statements import statement_of
 from escalade_server.problems.problem import (
-    SEED,
     Call,
     FixedTest,
     Limits,
     Problem,
-    ProblemChecker,
     ProblemGenerator,
     ProblemSolution,
     Statement,
     TestKind,
-    Validator,
-    header_of,
 )
 
 PARAMS_HEADER: Final = "params.h"
@@ -259,15 +263,15 @@ def _verifier(files: SourceFiles, headers: Mapping[str, str], notes: Notes) -> t
     if not files.has("verifier.cpp"):
         notes.add("verifier.cpp", "there is none, so inputs cannot be checked")
         return ()
-    return (Validator(**dict(program(files, "verifier.cpp", headers=headers))),)
+    return (Validator(**dict(program(files, "verifier.cpp", headers=headers)), valid_exit=0),)
 
 
-def _checker(files: SourceFiles, headers: Mapping[str, str]) -> ProblemChecker | None:
+def _checker(files: SourceFiles, headers: Mapping[str, str]) -> Checker | None:
     code = program(files, "checker.cpp", headers=headers)
     # The collection's own comparison by words, which most problems copy: answers are unique then.
     if _WORDS_ONLY.search(code.source) and not _MORE_THAN_WORDS.search(code.source):
         return None
-    return ProblemChecker(**dict(code), protocol="testlib")
+    return Checker(**dict(code), protocol="testlib")
 
 
 def _statements(files: SourceFiles, params: Mapping[str, int | float | str]) -> tuple[Statement, ...]:

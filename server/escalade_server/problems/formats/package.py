@@ -35,6 +35,7 @@ from escalade_server.problems.definition import (
     Refusal,
     Sample,
     Solution,
+    Validator,
     slug_of,
 )
 from escalade_server.problems.formats.package_files import PackageError, PackageFiles, list_package
@@ -282,8 +283,8 @@ def _solutions(files: PackageFiles) -> tuple[Solution, ...]:
     return solutions
 
 
-def _validators(files: PackageFiles) -> tuple[Code, ...]:
-    validators = tuple(_programs(files, "input_validators"))
+def _validators(files: PackageFiles) -> tuple[Validator, ...]:
+    validators = tuple(Validator(**dict(code)) for code in _programs(files, "input_validators"))
     if not validators:
         raise PackageError(files.entry, "input_validators", "add a program that exits 42 on a valid input")
     return validators

@@ -11,7 +11,7 @@ import json
 import re
 from typing import Any, Final
 
-from escalade_server.problems.definition import ExpectedVerdict, Sample
+from escalade_server.problems.definition import Checker, ExpectedVerdict, Sample, Validator
 from escalade_server.problems.formats.calls import split_command, template_of
 from escalade_server.problems.formats.package_files import PackageError
 from escalade_server.problems.formats.polygon_checkers import SCORING_CHECKERS, STANDARD_CHECKERS, Standard
@@ -31,12 +31,10 @@ from escalade_server.problems.problem import (
     Comparison,
     Limits,
     Problem,
-    ProblemChecker,
     ProblemGenerator,
     ProblemSolution,
     Statement,
     TestKind,
-    Validator,
 )
 
 MAX_NAME_CHARS: Final = 200
@@ -230,7 +228,7 @@ def _numbered(pattern: str, index: int) -> str:
     return _PATTERN.sub(lambda match: str(index).zfill(int(match[1] or 0)), pattern[:1_000].strip())
 
 
-def _checker(files: SourceFiles, root: Element, notes: Notes) -> tuple[ProblemChecker | None, Standard]:
+def _checker(files: SourceFiles, root: Element, notes: Notes) -> tuple[Checker | None, Standard]:
     checker = root.first("assets", "checker")
     if checker is None:
         raise PackageError(files.entry, "problem.xml: checker", "it is missing")
@@ -249,14 +247,14 @@ def _checker(files: SourceFiles, root: Element, notes: Notes) -> tuple[ProblemCh
     if not path and files.has("check.cpp"):
         path = "check.cpp"
     code = program(files, path)
-    return ProblemChecker(**dict(code), protocol="testlib"), Standard(None, Comparison())
+    return Checker(**dict(code), protocol="testlib"), Standard(None, Comparison())
 
 
 def _validators(files: SourceFiles, root: Element, notes: Notes) -> tuple[Validator, ...]:
     validators = []
     for source in root.find("assets", "validators", "validator", "source"):
         try:
-            validators.append(Validator(**dict(program(files, source.get("path")))))
+            validators.append(Validator(**dict(program(files, source.get("path"))), valid_exit=0))
         except PackageError as error:
             notes.add(error.field, f"validator left out: {error.reason}")
     return tuple(validators)

@@ -36,6 +36,7 @@ NESTED_BOUNDS: Final = Bounds(archive_bytes=128 << 20, total_bytes=256 << 20, fi
 """What an archive inside an archive may hold."""
 MAX_PROBLEMS: Final = 200_000
 
+_PACKED: Final = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b")
 _ROWS: Final = (".jsonl", ".ndjson", ".parquet")
 _MARKERS: Final = {
     "environment.yaml": "escalade",
@@ -67,6 +68,35 @@ def read_path(path: Path, *, only: str | None = None) -> Found:
     if path.is_dir() or is_archive(path.name):
         return read_archive(open_path(path), only=only)
     return read_archive(open_file(path), only=only)
+
+
+def read_bytes(name: str, content: bytes, *, only: str | None = None) -> Found:
+    """Read an archive, or one file of rows or of a SCALER release, that is in memory.
+
+    Args:
+        name: For messages; the ending tells a file's kind where its content does not.
+        content: What it holds.
+        only: Read this format alone (one of `FORMATS`); None reads all.
+
+    Raises:
+        ArchiveError: It is none of these, or holds no problem at all.
+    """
+    if content.startswith(_PACKED) or content[257:262] == b"ustar" or is_archive(name):
+        return read_archive(open_bytes(name, content), only=only)
+    path = _file_name(name, content, only)
+    return read_archive(Archive(name, {path: len(content)}, {}, Bounds(), lambda _: content), only=only)
+
+
+def _file_name(name: str, content: bytes, only: str | None) -> str:
+    """The name by which a single file's kind is told."""
+    plain = PurePosixPath(name.replace("\\", "/")).name or "file"
+    if plain.endswith((*_ROWS, ".json")):
+        return plain
+    if content.startswith(b"PAR1"):
+        return f"{plain}.parquet"
+    lines = content.lstrip(b"\xef\xbb\xbf \t\r\n").split(b"\n", 1)
+    rows = lines[0].rstrip().startswith(b"{") and lines[0].rstrip().endswith(b"}") and only != "scaler"
+    return f"{plain}.jsonl" if rows or only == "codecontests" else f"{plain}.json"
 
 
 def read_archive(archive: Archive, *, only: str | None = None) -> Found:
