@@ -16,7 +16,7 @@ from typing import Any, Literal, Self
 import httpx
 from pydantic import JsonValue
 
-from escalade import _async_runs, _base, _reports, _requests, _retry
+from escalade import _async_runs, _async_syntheses, _base, _reports, _requests, _retry
 from escalade._fields import ProgramFields, ScoringFields
 from escalade._requests import Answer, Call, Item, NewStatus
 from escalade.types import (
@@ -24,6 +24,7 @@ from escalade.types import (
     EnvironmentDetail,
     EnvironmentStatus,
     EnvironmentSummary,
+    ImportFormat,
     InstanceList,
     Job,
     Key,
@@ -40,7 +41,7 @@ from escalade.types import (
 )
 
 
-class AsyncClient(_async_runs.AsyncRunMethods):
+class AsyncClient(_async_runs.AsyncRunMethods, _async_syntheses.AsyncSynthesisMethods):
     """Talks to an Escalade server from one event loop; close it, or use it as an asynchronous context manager.
 
     Lists come as iterators that fetch pages as they are needed.
@@ -210,8 +211,8 @@ class AsyncClient(_async_runs.AsyncRunMethods):
 
     async def import_archive(
         self,
-        format: Literal["scaler"],
-        content: str,
+        format: ImportFormat,
+        content: str | bytes,
         filename: str = "archive",
         dry_run: bool = False,
         *,
@@ -220,8 +221,8 @@ class AsyncClient(_async_runs.AsyncRunMethods):
         """Import an archive of problems and wait until that is finished.
 
         Args:
-            format: Format of the archive.
-            content: The archive's text.
+            format: Format of the archive; `auto` recognises it.
+            content: Its text or, of any archive, its bytes.
             filename: Name to use in messages.
             dry_run: Parse and report, store nothing.
             deadline_s: Longest wait for the job, in seconds.

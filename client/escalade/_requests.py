@@ -6,6 +6,7 @@ answer; bodies are encoded once, so that a retry sends the same bytes and the sa
 
 from __future__ import annotations
 
+import base64
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -34,6 +35,7 @@ from escalade.types import (
     Event,
     Fork,
     ForkRequest,
+    ImportFormat,
     ImportRequest,
     InstanceList,
     InstanceRequest,
@@ -121,9 +123,10 @@ def set_status(name: str, status: NewStatus, reason: str) -> Call[EnvironmentDet
     return _post(_path("environments", name, "status"), EnvironmentDetail.model_validate_json, body)
 
 
-def import_archive(format: Literal["scaler"], content: str, filename: str, dry_run: bool) -> Call[Job]:
-    """Build the call that starts an import."""
-    fields = {"format": format, "content": content, "filename": filename, "dry_run": dry_run}
+def import_archive(format: ImportFormat, content: str | bytes, filename: str, dry_run: bool) -> Call[Job]:
+    """Build the call that starts an import; bytes travel in base64."""
+    fields: dict[str, Any] = {"format": format, "filename": filename, "dry_run": dry_run}
+    fields |= {"content": content} if isinstance(content, str) else {"archive": base64.b64encode(content)}
     return _create("/v1/imports", Job.model_validate_json, _encode(_model(ImportRequest, fields)))
 
 
@@ -285,6 +288,26 @@ def encode(model: BaseModel) -> bytes:
 def json_post(path: Iterable[str], parse: Callable[[bytes], Answer], body: bytes) -> Call[Answer]:
     """Build a POST that is safe to repeat without an `Idempotency-Key`."""
     return _post(_path(*path), parse, body)
+
+
+def json_create(path: Iterable[str], parse: Callable[[bytes], Answer], body: bytes) -> Call[Answer]:
+    """Build a POST that an `Idempotency-Key` makes safe to repeat."""
+    return _create(_path(*path), parse, body)
+
+
+def json_list(path: Iterable[str], kind: type[Item], /, **filters: str | int | None) -> Call[Page[Item]]:
+    """Build the call for a list's first page."""
+    return Call("GET", _path(*path), _page(kind), _query(**filters))
+
+
+def plain(method: str, path: Iterable[str], parse: Callable[[bytes], Answer]) -> Call[Answer]:
+    """Build a call without a body that is safe to repeat."""
+    return Call(method, _path(*path), parse)
+
+
+def checked(kind: type[Body], fields: Mapping[str, Any]) -> Body:
+    """Check a request's fields, None being left out."""
+    return _model(kind, fields)
 
 
 def _post(path: str, parse: Callable[[bytes], Answer], body: bytes) -> Call[Answer]:

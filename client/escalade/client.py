@@ -17,7 +17,7 @@ from typing import Any, Literal, Self
 import httpx
 from pydantic import JsonValue
 
-from escalade import _base, _reports, _requests, _retry, _runs
+from escalade import _base, _reports, _requests, _retry, _runs, _syntheses
 from escalade._async_client import AsyncClient
 from escalade._fields import ProgramFields, ScoringFields
 from escalade._requests import Answer, Call, Item, NewStatus
@@ -26,6 +26,7 @@ from escalade.types import (
     EnvironmentDetail,
     EnvironmentStatus,
     EnvironmentSummary,
+    ImportFormat,
     InstanceList,
     Job,
     Key,
@@ -44,7 +45,7 @@ from escalade.types import (
 __all__ = ["AsyncClient", "Client"]
 
 
-class Client(_runs.RunMethods):
+class Client(_runs.RunMethods, _syntheses.SynthesisMethods):
     """Talks to an Escalade server. Safe to share between threads; close it, or use it as a context manager.
 
     Lists come as iterators that fetch pages as they are needed.
@@ -214,8 +215,8 @@ class Client(_runs.RunMethods):
 
     def import_archive(
         self,
-        format: Literal["scaler"],
-        content: str,
+        format: ImportFormat,
+        content: str | bytes,
         filename: str = "archive",
         dry_run: bool = False,
         *,
@@ -224,8 +225,8 @@ class Client(_runs.RunMethods):
         """Import an archive of problems and wait until that is finished.
 
         Args:
-            format: Format of the archive.
-            content: The archive's text.
+            format: Format of the archive; `auto` recognises it.
+            content: Its text or, of any archive, its bytes.
             filename: Name to use in messages.
             dry_run: Parse and report, store nothing.
             deadline_s: Longest wait for the job, in seconds.

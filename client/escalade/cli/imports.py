@@ -11,15 +11,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from escalade import EscaladeError
+from escalade import Client, EscaladeError
 from escalade.cli import output
 from escalade.cli.app import CommandError, open_client
-from escalade.types import Job, RefusedEntry
+from escalade.cli.packing import is_packed, packed
+from escalade.types import ImportFormat, Job, RefusedEntry
 
 MAX_PART_ENTRIES = 16
 MAX_PART_CHARS = 2_000_000
@@ -45,9 +46,16 @@ class Tally:
     updated: list[str] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
     refused: list[RefusedEntry] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    """Those that wait for synthesis."""
+    jobs: list[str] = field(default_factory=list)
 
-    def add(self, result: dict[str, Any]) -> None:
+    def add(self, job: Job) -> None:
         """Add the result of one part's job."""
+        result = _result(job)
+        self.jobs.append(job.job)
+        for names in result.get("problems", {}).values():
+            self.problems += names
         self.created += result.get("created", [])
         self.updated += result.get("updated", [])
         self.unchanged += result.get("unchanged", [])
@@ -56,24 +64,46 @@ class Tally:
 
 def import_archive(
     ctx: typer.Context,
-    format: Annotated[Literal["scaler"], typer.Argument(metavar="FORMAT", help="Format of the archive.")],
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The archive.")],
+    format: Annotated[ImportFormat, typer.Argument(metavar="FORMAT", help="Format, or `auto` for any mixture.")],
+    file: Annotated[Path, typer.Argument(metavar="PATH", help="An archive, a file or a folder.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every entry and store nothing.")] = False,
 ) -> None:
-    """Import an archive of problems as environments."""
+    """Import problems: what is complete becomes an environment, the rest waits for `escalade synthesize`."""
+    tally = send(open_client(ctx), format, file, dry_run=dry_run)
+    _report(tally, dry_run)
+    if tally.refused:
+        raise typer.Exit(1)
+
+
+def send(client: Client, format: ImportFormat, file: Path, *, dry_run: bool = False) -> Tally:
+    """Import an archive, a file or a folder.
+
+    Raises:
+        CommandError: It cannot be read, or the import failed.
+        EscaladeError: The server refuses it or cannot be reached.
+    """
+    if format != "scaler" or is_packed(file):
+        name, content = packed(file)
+        job = client.import_archive(format, content, name[:255], dry_run, deadline_s=JOB_DEADLINE_S)
+        tally = Tally()
+        tally.add(job)
+        return tally
+    return _send_in_parts(client, file, dry_run=dry_run)
+
+
+def _send_in_parts(client: Client, file: Path, *, dry_run: bool) -> Tally:
     text = read_text(file)
     try:
         parts = list(split_entries(text))
     except ValueError as error:
-        raise CommandError(f"{file} cannot be read as a {format} archive: {error}; is it the right file?") from None
-    client = open_client(ctx)
+        raise CommandError(f"{file} cannot be read as a scaler archive: {error}; is it the right file?") from None
     tally = Tally()
     with _progress() as progress:
         task = progress.add_task("checking" if dry_run else "importing", total=sum(part.entries for part in parts))
         for number, part in enumerate(parts):
             try:
-                job = client.import_archive(format, part.text, file.name[:255], dry_run, deadline_s=JOB_DEADLINE_S)
-                tally.add(_result(job))
+                job = client.import_archive("scaler", part.text, file.name[:255], dry_run, deadline_s=JOB_DEADLINE_S)
+                tally.add(job)
             except (EscaladeError, CommandError):
                 progress.stop()
                 if number:
@@ -81,9 +111,7 @@ def import_archive(
                     output.note(f"stopped after {number} of {len(parts)} parts; run the command again to go on")
                 raise
             progress.advance(task, part.entries)
-    _report(tally, dry_run)
-    if tally.refused:
-        raise typer.Exit(1)
+    return tally
 
 
 def read_text(file: Path) -> str:
@@ -174,11 +202,14 @@ def _result(job: Job) -> dict[str, Any]:
 
 def _report(tally: Tally, dry_run: bool) -> None:
     would = "would be " if dry_run else ""
+    # Problems that wait are no environments yet, and have a line of their own.
     counts = (("created", tally.created), ("updated", tally.updated), ("unchanged", tally.unchanged))
     output.table(
         ("ENTRIES", "COUNT"),
         [*((would + label, len(names)) for label, names in counts), (would + "refused", len(tally.refused))],
     )
+    if tally.problems:
+        output.note(f"{len(tally.problems)} problems wait to become environments: run `escalade synthesize --all`")
     if tally.refused:
         output.say("")
         output.table(("REFUSED", "FIELD", "REASON"), [(one.entry, one.field, one.reason) for one in tally.refused])
