@@ -8,14 +8,13 @@ import pytest
 
 from escalade_server.errors import ProblemUnsuited
 from escalade_server.problems.builtin import load_catalogue
-from escalade_server.problems.definition import Parameter, Sample
+from escalade_server.problems.definition import Checker, Parameter, Sample
 from escalade_server.problems.formats.polygon_checkers import STANDARD_CHECKERS
 from escalade_server.problems.formats.reading import read_path
 from escalade_server.problems.problem import (
     Comparison,
     FixedTest,
     Problem,
-    ProblemChecker,
     Statement,
     problem_of_entry,
 )
@@ -160,7 +159,7 @@ def test_answers_that_are_not_unique_are_checked_unless_the_judge_compares():
 
 
 def test_the_source_wins_over_the_reply():
-    checker = ProblemChecker(name="c", language="cpp", source="", protocol="testlib")
+    checker = Checker(name="c", language="cpp", source="", protocol="testlib")
     sides = {"side": Parameter(minimum=1, maximum=9)}
     made = read_metadata(reply(), problem(checker=checker, parameters=sides, tags=("sums",)))
     assert made.statement == "Add."
@@ -317,7 +316,7 @@ def test_a_word_in_place_of_a_number_is_read_as_the_judge_reads_it():
 
 
 def test_facts_are_what_the_source_says():
-    checker = ProblemChecker(name="c", language="cpp", source="", protocol="testlib")
+    checker = Checker(name="c", language="cpp", source="", protocol="testlib")
     assert facts_of(problem()) == []
     assert "not unique" in facts_of(problem(checker=checker))[0]
     assert "word by word" in facts_of(problem(source="kattis"))[0]
