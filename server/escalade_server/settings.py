@@ -45,7 +45,7 @@ class Thresholds(BaseModel):
     level_draws: Draws = 32
     """Draws at every level, and at the parameters' minimum and maximum."""
     max_generator_ms: float = Field(default=1_000.0, gt=0)
-    """99th percentile of the generator's CPU time; a draw that takes twice as long is ended."""
+    """99th percentile of the generator's CPU time; a draw that takes twice as long (and a second at least) is ended."""
     max_failed_draws: Share = 0.05
     """Share of draws for which the generator may hang, crash or give no input; the next seed is taken then."""
     min_agreement: Share = 0.75

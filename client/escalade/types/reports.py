@@ -65,7 +65,7 @@ class LevelReport(Response):
     failed_draws: int = Field(ge=0)
     """Draws for which the generator gave no input."""
     solved: int = Field(ge=0)
-    """Inputs whose answer the oracle agreed on within the limits."""
+    """Draws whose answer the oracle agreed on within the limits; those made only to count inputs are not answered."""
     input_chars: float = Field(ge=0)
     """Mean length of an input."""
     prompt_chars: int = Field(ge=0)

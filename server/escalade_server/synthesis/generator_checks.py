@@ -86,10 +86,10 @@ async def check_determinism(trial: Trial, places: Sequence[Place]) -> bool:
             for _, hash_seed in _REPEATS
         )
     )
-    same = sum(all(repeat[place] == one.draft for repeat in repeats) for place, one in enumerate(first))
+    same = sum(all(_same(one, repeat[place]) for repeat in repeats) for place, one in enumerate(first))
     evidence = []
     for (where, _), repeat in zip(_REPEATS, repeats, strict=True):
-        changed = [(one, again) for one, again in zip(first, repeat, strict=True) if again != one.draft]
+        changed = [(one, again) for one, again in zip(first, repeat, strict=True) if not _same(one, again)]
         evidence += [_difference(one, again, where) for one, again in changed[:1]]
     share = same / len(first) if first else 0.0
     if same == len(first):
@@ -105,6 +105,12 @@ async def check_determinism(trial: Trial, places: Sequence[Place]) -> bool:
     return trial.conclude(
         "determinism", same == len(first), finding, figure=share, threshold=1.0, unit="share", evidence=evidence
     )
+
+
+def _same(one: Drawn, again: Draft | Unmade) -> bool:
+    # What ran out of time this once says nothing of bytes.
+    hung = isinstance(again, Unmade) and again.status is Status.TIME_LIMIT
+    return hung or again == one.draft
 
 
 def _difference(one: Drawn, again: Draft | Unmade, where: str) -> Evidence:

@@ -17,7 +17,7 @@ from escalade_server.problems.definition import Definition
 from escalade_server.scoring.checkers import Case, check_all
 from escalade_server.synthesis.drawing import Place, draw_more
 from escalade_server.synthesis.evidence import example, percent
-from escalade_server.synthesis.figures import distinct_estimate, lower_bound, modal
+from escalade_server.synthesis.figures import VERY_CONFIDENT, distinct_estimate, lower_bound, modal
 from escalade_server.synthesis.guessing import CONSTANTS, MODAL, Guess, best_guess, is_small_domain, normal
 from escalade_server.synthesis.ladder import not_increasing, shrinking
 from escalade_server.synthesis.metering import Meter
@@ -137,7 +137,11 @@ async def report_levels(
 async def _look_closer(trial: Trial, places: Sequence[Place]) -> None:
     """Draw more where a few distinct inputs were seen, but not clearly too few."""
     least = trial.thresholds.min_distinct_inputs
-    open_ones = [place for place in places if least / 2 <= len(place.inputs) < least]
+    open_ones = [
+        place
+        for place in places
+        if least / 2 <= len(place.inputs) and distinct_estimate([one.input for one in place.drawn]) < least
+    ]
     await draw_more(trial, [(place, MORE_DRAWS * trial.thresholds.level_draws) for place in open_ones])
 
 
@@ -178,7 +182,8 @@ def _report(
     inputs = [one.input for one in place.drawn]
     estimate = distinct_estimate(inputs)
     truths = [normal(definition.answer, truth) for _, truth in solved.pairs]
-    guessable = lower_bound(guess.hits, guessed)
+    # Beyond doubt, since many levels and strategies are looked at, and the luckiest one is taken.
+    guessable = lower_bound(guess.hits, guessed, VERY_CONFIDENT)
     limit = limits.max_modal_share_small if small else limits.max_guessability
     dropped = None
     if estimate < limits.min_distinct_inputs:

@@ -24,6 +24,7 @@ from escalade_server.synthesis.evidence import MOST
 from escalade_server.synthesis.metering import Meter
 
 LEAST_DRAWS_OF_A_JOB = 16
+LEAST_HANG_S = 1.0
 PARTS = 4
 """Jobs that many draws are spread over."""
 
@@ -80,8 +81,8 @@ class Trial:
 
     @property
     def generator_limits(self) -> Limits:
-        """A draw that takes twice the time allowed to nearly all is as good as hung."""
-        cpu_s = 2 * self.thresholds.max_generator_ms / 1_000
+        """A draw that takes twice the time allowed to nearly all, and a second at least, is as good as hung."""
+        cpu_s = max(LEAST_HANG_S, 2 * self.thresholds.max_generator_ms / 1_000)
         return Limits(
             cpu_s=cpu_s,
             wall_s=min(GENERATOR_LIMITS.wall_s, 4 * cpu_s),
