@@ -50,7 +50,8 @@ def own_marks(truth: str) -> str:
     return "" if _NUMERIC.fullmatch(truth) else truth
 
 
-def _whole(token: str) -> int | None:
+def whole(token: str) -> int | None:
+    """A count or a label as a program prints it; None of anything else."""
     return int(token) if token.isascii() and token.isdigit() and len(token) <= 9 else None
 
 
@@ -58,7 +59,7 @@ def without_length(rows: Sequence[Row]) -> Sequence[Row] | None:
     """The rows after a first line that is their number of tokens, or of rows."""
     if len(rows) < 2 or len(rows[0]) != 1:
         return None
-    length = _whole(rows[0][0])
+    length = whole(rows[0][0])
     return rows[1:] if length in (sum(len(row) for row in rows[1:]), len(rows) - 1) else None
 
 
@@ -66,7 +67,7 @@ def without_dimensions(rows: Sequence[Row]) -> Sequence[Row] | None:
     """The rows after a first line that is their dimensions, or their number."""
     if len(rows) < 2 or len(rows[0]) > 2:
         return None
-    sizes = [_whole(token) for token in rows[0]]
+    sizes = [whole(token) for token in rows[0]]
     if sizes[0] != len(rows) - 1 or (len(sizes) == 2 and any(len(row) != sizes[1] for row in rows[1:])):
         return None
     return rows[1:]
@@ -74,6 +75,6 @@ def without_dimensions(rows: Sequence[Row]) -> Sequence[Row] | None:
 
 def without_counts(rows: Sequence[Row], width: int) -> Sequence[Row] | None:
     """The rows after a first line `edges` or `vertices edges`."""
-    if not rows or len(rows[0]) > 2 or len(rows[0]) == width == 1 or _whole(rows[0][-1]) != len(rows) - 1:
+    if not rows or len(rows[0]) > 2 or len(rows[0]) == width == 1 or whole(rows[0][-1]) != len(rows) - 1:
         return None
     return rows[1:]

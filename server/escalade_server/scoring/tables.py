@@ -30,6 +30,7 @@ from escalade_server.scoring.outputs import (
     own_marks,
     reading_limit,
     rows_of,
+    whole,
     without_counts,
     without_dimensions,
     without_length,
@@ -190,12 +191,23 @@ def agree_on_edges(spec: AnswerSpec, first: str, second: str) -> bool:
     body = one[len(heads[0]) :], other[len(heads[1]) :]
     if heads[0] != heads[1] or len(body[0]) != len(body[1]) or any(len(row) != width for rows in body for row in rows):
         return False
-    if not heads[0] and width == 2 and one and other and one[0] != other[0] and without_counts(one, 2) is not None:
-        return False  # the first line may be counts, which do not commute
+    if not heads[0] and width == 2 and one and one[0] != other[0] and _has_counts(one) and _has_counts(other):
+        return False  # the first lines may be counts, which do not commute
     wanted, found = edges_by_ends(spec, body[0]), edges_by_ends(spec, body[1])
     return wanted.keys() == found.keys() and all(
         agree_in_any_order(spec, " ".join(weights), " ".join(found[ends])) if spec.weighted else weights == found[ends]
         for ends, weights in wanted.items()
+    )
+
+
+def _has_counts(rows: list[list[str]]) -> bool:
+    """Whether the first line may be the numbers of vertices and edges: no vertex then has a higher number."""
+    body = without_counts(rows, 2)
+    if body is None:
+        return False
+    named = {name for row in body for name in row}
+    return all(whole(name) is not None for name in [rows[0][0], *named]) and all(
+        int(name) <= int(rows[0][0]) for name in named
     )
 
 
