@@ -43,6 +43,32 @@ async def test_a_python_program_reads_its_input_and_arguments(sandbox):
     assert result.memory_bytes > 0
 
 
+async def test_the_standard_streams_tell_their_mode_and_descriptor(sandbox):
+    source = "import sys\nprint(*((one.mode, one.fileno()) for one in (sys.stdin, sys.stdout, sys.stderr)))"
+    result = await run_python(sandbox, source)
+    assert (result.status, result.stdout) == (Status.OK, b"('r', 0) ('w', 1) ('w', 2)\n")
+
+
+FAST_OUTPUT = """
+import io, os, sys
+class Fast(io.IOBase):
+    def __init__(self):
+        self.parts = []
+        self.write = lambda text: self.parts.append(text.encode())
+    def flush(self):
+        for part in self.parts:
+            os.write(1, part)
+        self.parts.clear()
+sys.stdout = Fast()
+print("fast")
+"""
+
+
+async def test_a_stream_of_the_programs_own_is_flushed_while_its_names_are_there(sandbox):
+    result = await run_python(sandbox, FAST_OUTPUT)
+    assert (result.status, result.stdout, result.stderr) == (Status.OK, b"fast\n", b"")
+
+
 async def test_a_cpp_program_runs_once_per_input_in_order(sandbox):
     inputs = [Input(f"{n} {n}".encode()) for n in range(20)]
     result = await sandbox.run(Job(Program("cpp", SUM), inputs))
