@@ -55,6 +55,7 @@ bench: $(READY) ## every benchmark, each with its baseline and ratio
 
 soak: $(READY) ## the long run: 10,000 sandbox jobs, looking for leaks; 200 kills of the server, looking for losses
 	@$(BIN)/python benchmarks/soak.py
+	@$(BIN)/python -m pytest -m long
 	@ESCALADE_CRASHES=200 $(BIN)/python -m pytest tests/integration/test_crash.py
 
 serve: $(READY) ## a server on 127.0.0.1:8700 with the embedded database

@@ -88,6 +88,7 @@ async def test_importing_all_formats_twice_changes_nothing(api: httpx.AsyncClien
     assert now_shown == shown
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("_new_database", ["sqlite"], indirect=True)  # minutes of programs, little of it a database
 async def test_a_folder_of_all_formats_ends_with_the_right_funnel(
     services: Services, api: httpx.AsyncClient, client_with: Callable[..., Awaitable[httpx.AsyncClient]]
