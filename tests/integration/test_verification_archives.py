@@ -15,6 +15,7 @@ from escalade_server.settings import Thresholds
 from escalade_server.synthesis.reports import summary
 from escalade_server.synthesis.verification import Verification, verify
 
+pytestmark = pytest.mark.long
 RELEASED = Path(__file__).resolve().parents[3] / "shared" / "data" / "scaler-8" / "SCALER-8.json"
 THRESHOLDS = Thresholds(determinism_draws=16, breadth_draws=100, level_draws=8, depth_draws=60, depth_draws_at_most=240)
 DISSENTERS = {
