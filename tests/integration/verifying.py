@@ -3,12 +3,12 @@
 from escalade.types import AnswerSpec, Check, VerificationReport
 from escalade_sandbox.types import Sandbox
 from escalade_server.problems.definition import (
-    Code,
     Definition,
     Generator,
     Parameter,
     Sample,
     Solution,
+    Validator,
     version_of,
 )
 from escalade_server.settings import Thresholds
@@ -62,7 +62,7 @@ SOUND = Definition(
         solution("also_right.py", ALSO_RIGHT),
         solution("wrong.py", WRONG, "wrong_answer"),
     ),
-    validators=(Code(name="validator.py", language="python", source=VALIDATOR),),
+    validators=(Validator(name="validator.py", language="python", source=VALIDATOR),),
     samples=(Sample(input="2\n3 4\n", output="7\n"),),
     time_limit_s=2.0,
 )
