@@ -14,10 +14,10 @@ PYTHON ?= $(firstword $(foreach candidate,python3.11 python3.12 python3.13 pytho
 PYTEST ?=
 BENCHMARKS := $(filter-out benchmarks/soak.py benchmarks/training_experiment.py benchmarks/_%,$(wildcard benchmarks/*.py))
 
-.PHONY: help demo demo-train test lint format bench soak serve clean
+.PHONY: help demo demo-train test lint format bench test-integrations soak serve clean
 
 help: ## this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
 
 $(READY): pyproject.toml constraints.txt
 	@[[ -n "$(PYTHON)" ]] || { echo "error: Python 3.11 or later is needed; name it with PYTHON=/path/to/python" >&2; exit 1; }
@@ -52,6 +52,10 @@ format: $(READY) ## rewrite what the style wants otherwise
 
 bench: $(READY) ## every benchmark, each with its baseline and ratio
 	@for benchmark in $(BENCHMARKS); do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done
+
+test-integrations: $(READY) ## the adapters with TRL, verifiers and Atropos themselves; installs those into .venv first
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-peers.txt
+	@ESCALADE_TEST_REQUIRE=peers $(BIN)/python -m pytest tests/integration/peers $(PYTEST)
 
 soak: $(READY) ## the long run: 10,000 sandbox jobs, looking for leaks; 200 kills of the server, looking for losses
 	@$(BIN)/python benchmarks/soak.py

@@ -1,14 +1,15 @@
 """What every test may ask for: a database on each engine, and a clear word where the machine lacks something.
 
-Guarantee: a test marked `docker`, `postgres` or `compose` is skipped with the reason where that is missing, and fails
-instead where ESCALADE_TEST_REQUIRE names it, so that CI cannot pass by skipping. Each test has a database of its own,
-built by the migrations.
+Guarantee: a test marked `docker`, `postgres`, `compose` or `peers` is skipped with the reason where that is missing,
+and fails instead where ESCALADE_TEST_REQUIRE names it, so that CI cannot pass by skipping. Each test has a database of
+its own, built by the migrations.
 """
 
 import contextlib
 import functools
 import getpass
 import glob
+import importlib.util
 import os
 import secrets
 import shutil
@@ -27,7 +28,10 @@ from alembic import command
 from escalade_server.storage.migrations import config_for
 
 REQUIRED = frozenset(filter(None, os.environ.get("ESCALADE_TEST_REQUIRE", "").replace(" ", "").split(",")))
-"""Engines that must be there, of `docker`, `postgres` and `compose`."""
+"""What must be there, of `docker`, `postgres`, `compose` and `peers`."""
+WANTED = ("docker", "postgres", "compose", "peers")
+PEERS = ("trl", "verifiers", "atroposlib")
+"""Other people's trainers that the adapters are tested with."""
 START_S = 60.0
 """How long a program that a test needs may take to start or answer, in seconds."""
 ENGINES = [pytest.param("sqlite", id="sqlite"), pytest.param("postgres", id="postgres", marks=pytest.mark.postgres)]
@@ -56,7 +60,10 @@ def _postgres_folder() -> Path | None:
 
 @functools.cache
 def missing(what: str) -> str | None:
-    """Why this machine lacks `docker`, `compose` or `postgres`; None where it has it."""
+    """Why this machine lacks `docker`, `compose`, `postgres` or `peers`; None where it has it."""
+    if what == "peers":
+        absent = [peer for peer in PEERS if importlib.util.find_spec(peer) is None]
+        return f"{', '.join(absent)} not installed: `make test-integrations` installs what CI tests" if absent else None
     if what == "postgres":
         return None if _postgres_folder() else "PostgreSQL's `initdb` and `pg_ctl` are not installed"
     without_engine = _answers("docker", "info")
@@ -66,14 +73,12 @@ def missing(what: str) -> str | None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if unknown := REQUIRED - {"docker", "postgres", "compose"}:
-        raise pytest.UsageError(
-            f"ESCALADE_TEST_REQUIRE: {', '.join(sorted(unknown))} is none of docker, postgres, compose"
-        )
+    if unknown := REQUIRED - set(WANTED):
+        raise pytest.UsageError(f"ESCALADE_TEST_REQUIRE: {', '.join(sorted(unknown))} is none of {', '.join(WANTED)}")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    for what in ("docker", "postgres", "compose"):
+    for what in WANTED:
         if item.get_closest_marker(what) and (reason := missing(what)):
             pytest.skip(f"{what}: {reason}")
 

@@ -1,0 +1,126 @@
+"""What every adapter does with completions: report those of a run's groups, score the others.
+
+Guarantee: each rollout is reported under a name of its own, so that a retry is never counted twice. A failure of ours
+is tried again and then given back as `error`, never as a score.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+from escalade.client import Client
+from escalade.errors import Conflict
+from escalade.types import AttemptOutcome, AttemptReport, ScoreItem, ScoreOutcome
+
+logger = logging.getLogger("escalade")
+
+Judged: TypeAlias = AttemptOutcome | ScoreOutcome
+PAUSES_S = (1.0, 4.0, 15.0)
+"""How long to wait before an outcome of `error` is asked for again."""
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """One completion, and the question that it answers."""
+
+    instance: str
+    completion: str
+    group: str | None = None
+    """The run's group; None for a question outside of any run, as in evaluation."""
+    rollout: int | None = None
+    """Its index in the group, where the trainer knows it."""
+    name: str = field(default_factory=lambda: uuid.uuid4().hex)
+    """What it is reported as where the trainer does not."""
+    completion_tokens: int | None = None
+    policy_step: int | None = None
+
+    def report(self) -> AttemptReport:
+        """As the server wants it."""
+        assert self.group is not None, "only a group's rollouts are reported"
+        return AttemptReport(
+            group=self.group,
+            rollout=self.rollout,
+            report_id=self.name if self.rollout is None else None,
+            completion=self.completion,
+            completion_tokens=self.completion_tokens,
+            policy_step=self.policy_step,
+        )
+
+
+@lru_cache(maxsize=8)
+def shared_client(url: str | None = None, key: str | None = None) -> Client:
+    """One client per server and process, as the trainer's own workers call it from many places."""
+    return Client(url, key)
+
+
+def judge(
+    client: Client, run: str | None, rollouts: Sequence[Rollout], *, sleep: Callable[[float], object] = time.sleep
+) -> list[Judged]:
+    """Report the rollouts of a run's groups and score the others; the outcomes are in their order.
+
+    A rollout too many for its group, as when a trainer goes back without restoring the run, is scored and not reported.
+
+    Raises:
+        EscaladeError: The server cannot be reached, or refuses the reports.
+    """
+    judged = _judge_once(client, run, rollouts)
+    for pause_s in PAUSES_S:
+        failed = [place for place, one in enumerate(judged) if one.outcome == "error"]
+        if not failed:
+            break
+        logger.warning("%d of %d rollouts could not be scored; asking again in %g s", len(failed), len(judged), pause_s)
+        sleep(pause_s)
+        again = _judge_once(client, run, [rollouts[place] for place in failed])
+        for place, outcome in zip(failed, again, strict=True):
+            judged[place] = outcome
+    return judged
+
+
+def text_of(completion: str | Sequence[Mapping[str, Any]]) -> str:
+    """What the model wrote: a text, or the contents of its messages."""
+    if isinstance(completion, str):
+        return completion
+    return "\n".join(_content(message.get("content")) for message in completion if message.get("role") == "assistant")
+
+
+def _content(content: object) -> str:
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list) else []
+    return "".join(part["text"] for part in parts if isinstance(part, Mapping) and part.get("type") == "text")
+
+
+def _judge_once(client: Client, run: str | None, rollouts: Sequence[Rollout]) -> list[Judged]:
+    ours = [place for place, one in enumerate(rollouts) if run is not None and one.group is not None]
+    judged: dict[int, Judged] = {}
+    if run is not None and ours:
+        reported = _report(client, run, [rollouts[place] for place in ours])
+        judged = {place: outcome for place, outcome in zip(ours, reported, strict=True) if outcome is not None}
+    others = [place for place in range(len(rollouts)) if place not in judged]
+    if others:
+        items = [
+            ScoreItem(instance=rollouts[place].instance, completion=rollouts[place].completion) for place in others
+        ]
+        judged |= dict(zip(others, client.score(items).outcomes, strict=True))
+    return [judged[place] for place in range(len(rollouts))]
+
+
+def _report(client: Client, run: str, rollouts: Sequence[Rollout]) -> list[AttemptOutcome | None]:
+    """Outcomes of a run's rollouts; None for those whose group is full."""
+    try:
+        return list(client.report(run, [one.report() for one in rollouts]).outcomes)
+    except Conflict as conflict:
+        if conflict.code != "group_full":
+            raise
+        if len(rollouts) == 1:
+            logger.warning("%s; it is scored, but the curriculum does not learn from it", conflict.detail)
+            return [None]
+    # One full group refuses the whole request: find it by halves.
+    half = len(rollouts) // 2
+    return _report(client, run, rollouts[:half]) + _report(client, run, rollouts[half:])

@@ -1,0 +1,205 @@
+"""TRL's GRPOTrainer (1.16) over an Escalade run: dataset, reward function, environments, checkpoints.
+
+    run = client.create_run("qwen", groups=8, rollouts=4)
+    trainer = GRPOTrainer(
+        model, reward(run.run), train_dataset=dataset(run.run), callbacks=[checkpoints(run.run)],
+        args=GRPOConfig(num_generations=4, generation_batch_size=32, shuffle_dataset=False, max_steps=100),
+    )
+
+Guarantee: every process streams the same batches, a rollout that could not be scored is `None` and never 0, and a
+shuffled stream is refused: TRL's buffer would make the difficulty about a thousand questions stale. TRL reads one
+generation batch ahead, so that a batch's difficulty knows the outcomes up to the last batch but one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from itertools import count
+from typing import Any
+
+from escalade.client import Client
+from escalade.errors import InvalidRequest, NotFound
+from escalade.integrations._judging import Rollout, judge, shared_client, text_of
+from escalade.integrations._peers import require
+
+Completion = str | Sequence[Mapping[str, Any]]
+RewardFunction = Callable[..., Awaitable[list[float | None]]]
+
+
+def dataset(run: str, *, client: Client | None = None, start: int = 0, conversational: bool = True) -> Any:
+    """Stream a run's groups, batch after batch, as a `datasets.IterableDataset` without an end.
+
+    Its columns are `prompt`, `group`, `instance`, `environment_name` and `level`. Read again from its start, as TRL
+    does when it resumes, it gives the same rows.
+
+    Args:
+        run: The run's id.
+        client: How to reach the server; default as the environment says.
+        start: Cursor of the first batch.
+        conversational: Prompts as messages, or as plain text for models without a chat template.
+    """
+    datasets = require("datasets", "trl")
+    stream = datasets.IterableDataset.from_generator(
+        _rows, gen_kwargs={"source": _Source(client), "run": run, "start": start, "conversational": conversational}
+    )
+    stream.shuffle = _refuse_shuffle
+    return stream
+
+
+def reward(run: str, *, client: Client | None = None) -> RewardFunction:
+    """Make the reward function of a run: it reports the rollouts of the run's groups, and scores other instances.
+
+    Args:
+        run: The run's id.
+        client: How to reach the server; default as the environment says.
+    """
+    source = _Source(client)
+
+    async def escalade(
+        prompts: Sequence[Any],
+        completions: Sequence[Completion],
+        completion_ids: Sequence[Sequence[int]],
+        *,
+        instance: Sequence[str],
+        group: Sequence[str | None] | None = None,
+        trainer_state: Any = None,
+        log_metric: Callable[[str, float], None] | None = None,
+        **_: object,
+    ) -> list[float | None]:
+        groups = group if group is not None else [None] * len(completions)
+        step = trainer_state.global_step if trainer_state is not None else None
+        rollouts = [
+            Rollout(name, text_of(text), group=one, completion_tokens=len(ids), policy_step=step)
+            for name, text, one, ids in zip(instance, completions, groups, completion_ids, strict=True)
+        ]
+        # In a thread: the trainer runs all asynchronous rewards on one loop, side by side.
+        outcomes = await asyncio.to_thread(judge, source.client, run, rollouts)
+        if log_metric is not None:
+            log_metric("escalade/unscored", sum(one.outcome != "scored" for one in outcomes) / len(outcomes))
+        return [one.score if one.outcome == "scored" else None for one in outcomes]
+
+    return escalade
+
+
+class Environment:
+    """One rollout's environment for TRL's `environment_factory`: the model answers through a tool."""
+
+    def __init__(self, run: str, client: Client) -> None:
+        self._run, self._client = run, client
+        self._group: str | None = None
+        self._instance = ""
+        self._answer: str | None = None
+
+    def reset(self, *, instance: str, group: str | None = None, **_: object) -> None:
+        """Take the question of a row of `dataset`; its prompt is complete."""
+        self._instance, self._group, self._answer = instance, group, None
+
+    def submit(self, answer: str) -> str:
+        """Submit the final answer to the task.
+
+        Args:
+            answer: The answer alone, in the form that the task asks for.
+
+        Returns:
+            Whether it was taken; the first answer counts.
+        """
+        if self._answer is not None:
+            return "An answer was submitted before; that one counts."
+        self._answer = answer
+        return "Submitted."
+
+    def get_reward(self) -> float | None:
+        """Report what was submitted; None where it could not be scored."""
+        completion = "" if self._answer is None else f"\\boxed{{{self._answer}}}"
+        [outcome] = judge(self._client, self._run, [Rollout(self._instance, completion, group=self._group)])
+        return outcome.score if outcome.outcome == "scored" else None
+
+
+def environment_factory(run: str, *, client: Client | None = None) -> Callable[[], Environment]:
+    """Make environments of a run, for `GRPOTrainer(environment_factory=...)` together with `dataset`.
+
+    Args:
+        run: The run's id.
+        client: How to reach the server; default as the environment says.
+    """
+    source = _Source(client)
+    return lambda: Environment(run, source.client)
+
+
+def checkpoints(run: str, *, client: Client | None = None) -> Any:
+    """Make a `TrainerCallback` that checks the trainer's settings and keeps the curriculum with the weights.
+
+    Whenever TRL saves, the run gets a checkpoint `step-N`; when TRL resumes from it, the run is restored to it.
+
+    Args:
+        run: The run's id.
+        client: How to reach the server; default as the environment says.
+    """
+    callback: Any = require("transformers", "trl").TrainerCallback
+    source = _Source(client)
+
+    class Checkpoints(callback):  # type: ignore[misc]
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: object) -> None:
+            _require_settings(args, source.client.run(run))
+            if state.global_step and state.is_world_process_zero:
+                try:
+                    source.client.restore(run, f"step-{state.global_step}")
+                except NotFound as error:
+                    raise InvalidRequest(
+                        f"the trainer resumes at step {state.global_step}, for which run {run} has no checkpoint: "
+                        "train with this callback from the start, or leave it out to go on with the run as it stands"
+                    ) from error
+
+        def on_save(self, args: Any, state: Any, control: Any, **_: object) -> None:
+            if state.is_world_process_zero:
+                source.client.checkpoint(run, f"step-{state.global_step}", state.global_step)
+
+    return Checkpoints()
+
+
+class _Source:
+    """A client, found when it is first used; pickled without its connections."""
+
+    def __init__(self, client: Client | None) -> None:
+        self._client = client
+
+    @property
+    def client(self) -> Client:
+        return self._client if self._client is not None else shared_client()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Source, (None,)
+
+
+def _rows(source: _Source, run: str, start: int, conversational: bool) -> Iterator[dict[str, Any]]:
+    for cursor in count(start):
+        for group in source.client.batch(run, cursor).groups:
+            messages = [{"role": message.role, "content": message.content} for message in group.messages]
+            yield {
+                "prompt": messages if conversational else "\n\n".join(message["content"] for message in messages),
+                "group": group.group,
+                "instance": group.instance,
+                "environment_name": group.environment,
+                "level": group.level,
+            }
+
+
+def _refuse_shuffle(*_: object, **__: object) -> None:
+    raise InvalidRequest("a run's batches come in order: set `shuffle_dataset=False` in GRPOConfig")
+
+
+def _require_settings(args: Any, run: Any) -> None:
+    if args.shuffle_dataset:
+        _refuse_shuffle()
+    if args.num_generations != run.rollouts:
+        raise InvalidRequest(
+            f"`num_generations` is {args.num_generations}, and the run has groups of {run.rollouts} rollouts: "
+            "set both to the same number, or groups would never be complete"
+        )
+    groups = args.generation_batch_size // args.num_generations
+    if groups % run.groups and run.groups % groups:
+        raise InvalidRequest(
+            f"a generation batch holds {groups} groups, and the run's batches {run.groups}: set "
+            f"`generation_batch_size` to {run.groups * run.rollouts}, so that a step is a batch"
+        )
