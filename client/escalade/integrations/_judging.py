@@ -7,11 +7,11 @@ is tried again and then given back as `error`, never as a score.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, TypeAlias
 
 from escalade.client import Client
@@ -53,10 +53,24 @@ class Rollout:
         )
 
 
-@lru_cache(maxsize=8)
-def shared_client(url: str | None = None, key: str | None = None) -> Client:
-    """One client per server and process, as the trainer's own workers call it from many places."""
-    return Client(url, key)
+_clients: dict[str | None, Client] = {}
+_clients_lock = threading.Lock()
+
+
+def shared_client(url: str | None = None) -> Client:
+    """One client per address and process, as the trainer's own workers call it from many threads at once."""
+    with _clients_lock:
+        if url not in _clients:
+            _clients[url] = Client(url)
+        return _clients[url]
+
+
+def close_shared_clients() -> None:
+    """Close the connections of the shared clients; the next call opens new ones."""
+    with _clients_lock:
+        for client in _clients.values():
+            client.close()
+        _clients.clear()
 
 
 def judge(

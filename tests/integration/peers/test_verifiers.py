@@ -1,0 +1,70 @@
+"""verifiers itself over a run of the real server: its loader, its views, its scoring."""
+
+import sys
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from escalade import Client
+from escalade.integrations._judging import close_shared_clients
+
+pytestmark = [
+    pytest.mark.peers,
+    pytest.mark.filterwarnings("ignore"),  # what the peer does with its own libraries is its own affair
+]
+EXAMPLES = Path(__file__).parents[3] / "examples"
+
+
+@pytest.fixture
+def taskset(client: Client, endpoint: dict[str, str], monkeypatch: pytest.MonkeyPatch):
+    """The example's taskset, found by name as verifiers finds it, over a run that shows its answers."""
+    from verifiers.v1.utils.loaders import load_taskset, taskset_class
+
+    from escalade.integrations.verifiers import EscaladeConfig
+
+    for name, value in endpoint.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.syspath_prepend(EXAMPLES)
+    run = client.create_run(
+        "verifiers", groups=2, rollouts=2, seed=1, reveal_answers=True, pool={"environments": ["toll-road"]}
+    ).run
+    assert taskset_class("verifiers_taskset").INFINITE
+    yield load_taskset(EscaladeConfig(id="verifiers_taskset", run=run))
+    close_shared_clients()
+    sys.modules.pop("verifiers_taskset")
+
+
+def test_reading_again_gives_the_same_tasks(taskset):
+    first, again = list(islice(taskset, 5)), list(islice(taskset, 5))
+    assert [task.hash for task in first] == [task.hash for task in again]
+    assert [task.data.group for task in first] == ["0.0", "0.1", "1.0", "1.1", "2.0"]
+    assert [task.data.group for task in taskset.skip(1).take(2)] == ["0.1", "1.0"]
+    assert len({task.key for task in first}) == 5
+    assert first[0].data.prompt
+
+
+async def test_traces_are_scored_reported_and_not_counted_twice(taskset, client: Client):
+    import verifiers.v1 as vf
+    from verifiers.v1 import SubprocessConfig
+    from verifiers.v1.graph import MessageNode
+    from verifiers.v1.trace import TraceTask
+    from verifiers.v1.types import AssistantMessage
+
+    task = next(iter(taskset))
+    run = task.data.run
+    answer = client.batch(run, 0).groups[0].answer
+    assert answer is not None
+    traces = []
+    for text in (f"so \\boxed{{{answer.strip()}}}", "no idea"):
+        trace = vf.Trace(
+            task=TraceTask(type=type(task).__name__, data=task.data, key=task.key, hash=task.hash),
+            agent=vf.AgentInfo(config=vf.AgentConfig(runtime=SubprocessConfig())),
+        )
+        trace.nodes.append(MessageNode(message=AssistantMessage(content=text), sampled=True))
+        traces.append(trace)
+    for trace in [*traces, traces[0]]:
+        await task.score(trace)
+    assert [trace.reward for trace in traces] == [1.0, 0.0]
+    closed = [event.payload for event in client.events(run) if event.kind == "closed"]
+    assert [(one["right"], one["scored"]) for one in closed] == [(1, 2)]
