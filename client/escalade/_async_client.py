@@ -9,18 +9,20 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from types import TracebackType
 from typing import Any, Literal, Self
 
 import httpx
 from pydantic import JsonValue
 
-from escalade import _async_runs, _async_syntheses, _base, _reports, _requests, _retry
+from escalade import _ahead, _async_runs, _async_syntheses, _base, _reports, _requests, _retry
 from escalade._fields import ProgramFields, ScoringFields
 from escalade._requests import Answer, Call, Item, NewStatus
 from escalade.types import (
     AnswerType,
+    Batch,
     EnvironmentDetail,
     EnvironmentStatus,
     EnvironmentSummary,
@@ -39,6 +41,8 @@ from escalade.types import (
     ScoringSettings,
     Template,
 )
+
+_NONE = nullcontext()
 
 
 class AsyncClient(_async_runs.AsyncRunMethods, _async_syntheses.AsyncSynthesisMethods):
@@ -86,6 +90,7 @@ class AsyncClient(_async_runs.AsyncRunMethods, _async_syntheses.AsyncSynthesisMe
         )
         self._sleep = sleep
         self._slots = asyncio.Semaphore(max_concurrency)
+        self._ahead: set[asyncio.Task[None]] = set()
         self._http = httpx.AsyncClient(**self._http_options())
 
     async def __aenter__(self) -> Self:
@@ -97,7 +102,8 @@ class AsyncClient(_async_runs.AsyncRunMethods, _async_syntheses.AsyncSynthesisMe
         await self.close()
 
     async def close(self) -> None:
-        """Close all connections."""
+        """End the streams of batches, and close all connections."""
+        await _ahead.end_all(self._ahead)
         await self._http.aclose()
 
     async def health(self) -> dict[str, JsonValue]:
@@ -266,6 +272,13 @@ class AsyncClient(_async_runs.AsyncRunMethods, _async_syntheses.AsyncSynthesisMe
         async with self._slots:
             return await self._drive(self._attempts(call))
 
+    async def _send_aside(self, call: Call[Answer]) -> Answer:
+        """Send a call that gives up its slot for its pauses: what the server waits for may be another call of ours."""
+        return await self._drive(self._attempts(call), self._slots)
+
+    def _stream(self, calls: Iterator[Call[Batch]], depth: int) -> AsyncGenerator[Batch, None]:
+        return _ahead.stream(calls, depth, self._send_aside, self._ahead)
+
     async def _items(self, call: Call[Page[Item]]) -> AsyncIterator[Item]:
         following: Call[Page[Item]] | None = call
         while following is not None:
@@ -281,7 +294,7 @@ class AsyncClient(_async_runs.AsyncRunMethods, _async_syntheses.AsyncSynthesisMe
                 raise answer
         return [answer for answer in answers if not isinstance(answer, BaseException)]
 
-    async def _drive(self, flow: _retry.Flow[Answer]) -> Answer:
+    async def _drive(self, flow: _retry.Flow[Answer], slots: AbstractAsyncContextManager[None] = _NONE) -> Answer:
         reply: Any = None
         while True:
             try:
@@ -291,7 +304,8 @@ class AsyncClient(_async_runs.AsyncRunMethods, _async_syntheses.AsyncSynthesisMe
             if isinstance(step, _retry.Wait):
                 reply = await self._sleep(step.seconds)
             elif isinstance(step, _retry.Exchange):
-                reply = await self._exchange(step)
+                async with slots:
+                    reply = await self._exchange(step)
             else:
                 reply = await self._send(step)
 

@@ -1,16 +1,16 @@
 """What the synchronous client does with runs.
 
-Guarantee: every method is one call of `_requests`; each may be tried again without doing its work twice.
+Guarantee: every method is made of calls of `_requests`; each may be tried again without doing its work twice.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Unpack
 
-from escalade import _base, _reports, _requests, _retry
+from escalade import _ahead, _base, _reports, _requests, _retry
 from escalade._fields import ForkFields, RunFields
 from escalade._requests import Answer, Call, Item
 from escalade.types import (
@@ -45,6 +45,9 @@ class RunMethods(_base.BaseClient, ABC):
 
     @abstractmethod
     def _drive(self, flow: _retry.Flow[Answer]) -> Answer: ...
+
+    @abstractmethod
+    def _stream(self, calls: Iterator[Call[Batch]], depth: int) -> Generator[Batch, None, None]: ...
 
     def create_run(self, name: str, **settings: Unpack[RunFields]) -> Run:
         """Start a run.
@@ -90,6 +93,45 @@ class RunMethods(_base.BaseClient, ABC):
             Conflict: This cursor's batch was asked for with other numbers.
         """
         return self._send(_requests.batch(run, cursor, groups, rollouts))
+
+    def stream_batches(
+        self,
+        run: str,
+        cursor: int = 0,
+        *,
+        stop: int | None = None,
+        groups: int | None = None,
+        rollouts: int | None = None,
+        depth: int = 1,
+    ) -> Generator[Batch, None, None]:
+        """Get the batches of one step after the other, the next ones fetched while the caller works on this one.
+
+        A batch is asked for when the one before has come and there is room: so it is drawn without the outcomes of
+        the `depth` batches before it, and the deadlines of its groups (`deadline_s` of the run) begin to run `depth`
+        steps early. A server that is busy or has too many open groups is waited for as it says, beside the caller's
+        reports. A failure is raised where the caller asks for the batch; after one, or after leaving early, a new
+        stream from that cursor goes on with the same batches.
+
+        Make a `checkpoint` when the steps before it are reported, as without a stream: batches that were fetched
+        ahead belong to it or are drawn again alike. Close the stream before `restore`, and open a new one from the
+        checkpoint's step: what was fetched since the checkpoint has to be asked for again.
+
+        Leaving the loop or closing the client ends all that is under way.
+
+        Args:
+            run: The run's id.
+            cursor: The first step's number.
+            stop: The number at which to stop, without its batch; default never.
+            groups: How many groups; default the run's number.
+            rollouts: Rollouts per group; default the run's number.
+            depth: Most batches to have or fetch in advance, from 0 (each when it is asked for) to 64.
+
+        Raises:
+            InvalidRequest: An argument is out of range.
+            Conflict: A cursor's batch was asked for with other numbers.
+            RuntimeError: The client was closed meanwhile.
+        """
+        return self._stream(_ahead.calls(run, cursor, stop, groups, rollouts, depth), depth)
 
     def refill(
         self, run: str, cursor: int, refill: int, groups: int | None = None, rollouts: int | None = None

@@ -1,7 +1,7 @@
 """The synchronous client.
 
 Guarantee: every wait has a timeout, every failure is an `EscaladeError`, and no more than `max_concurrency` requests
-are under way at once, from however many threads.
+are under way at once, from however many threads, but for one more by each stream of batches.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -17,12 +17,13 @@ from typing import Any, Literal, Self
 import httpx
 from pydantic import JsonValue
 
-from escalade import _base, _reports, _requests, _retry, _runs, _syntheses
+from escalade import _ahead, _base, _reports, _requests, _retry, _runs, _syntheses
 from escalade._async_client import AsyncClient
 from escalade._fields import ProgramFields, ScoringFields
 from escalade._requests import Answer, Call, Item, NewStatus
 from escalade.types import (
     AnswerType,
+    Batch,
     EnvironmentDetail,
     EnvironmentStatus,
     EnvironmentSummary,
@@ -90,6 +91,7 @@ class Client(_runs.RunMethods, _syntheses.SynthesisMethods):
         )
         self._sleep = sleep
         self._slots = threading.BoundedSemaphore(max_concurrency)
+        self._ahead: set[_ahead.LoopThread] = set()
         self._http = httpx.Client(**self._http_options())
 
     def __enter__(self) -> Self:
@@ -101,7 +103,9 @@ class Client(_runs.RunMethods, _syntheses.SynthesisMethods):
         self.close()
 
     def close(self) -> None:
-        """Close all connections."""
+        """End the streams of batches, and close all connections."""
+        for thread in tuple(self._ahead):
+            thread.stop()
         self._http.close()
 
     def health(self) -> dict[str, JsonValue]:
@@ -267,6 +271,21 @@ class Client(_runs.RunMethods, _syntheses.SynthesisMethods):
         # Held through the pauses as well: while the server is short of breath, fewer calls press on it.
         with self._slots:
             return self._drive(self._attempts(call))
+
+    def _stream(self, calls: Iterator[Call[Batch]], depth: int) -> Generator[Batch, None, None]:
+        return _ahead.blocking(calls, depth, self._twin, self._ahead)
+
+    def _twin(self) -> AsyncClient:
+        """Make an asynchronous client of the same settings, for one request at a time."""
+        return AsyncClient(
+            self._endpoint.url,
+            self._endpoint.key,
+            timeout_s=self._policy.timeout_s,
+            deadline_s=self._policy.deadline_s,
+            max_concurrency=1,
+            retries=self._policy.retries,
+            rng=self._rng,
+        )
 
     def _items(self, call: Call[Page[Item]]) -> Iterator[Item]:
         following: Call[Page[Item]] | None = call
