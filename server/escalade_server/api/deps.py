@@ -45,9 +45,7 @@ async def _enter(
         raise Unauthenticated("Send `Authorization: Bearer KEY`; `escalade key create` makes a key.")
     run_id = request.path_params.get("run")
     async with services.database.read() as session:
-        principal = await credentials.authenticate(session, bearer.credentials)
-        run = await runs.find(session, run_id) if run_id is not None else None
-    return principal, run
+        return await credentials.enter(session, bearer.credentials, run_id)
 
 
 Entered = Annotated[tuple[Principal, "tables.Run | None"], Depends(_enter)]

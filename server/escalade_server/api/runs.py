@@ -119,6 +119,7 @@ async def report_attempts(run: OwnRun, body: AttemptReports, services: ServicesD
         sandbox=services.sandbox,
         programs=services.programs,
         versions=services.versions,
+        members=services.members,
         run=run,
         reports=body.attempts,
     )

@@ -11,6 +11,7 @@ from escalade_server.instances.programs import Programs
 from escalade_server.instances.versions import Versions
 from escalade_server.runs.drafts import Desk
 from escalade_server.runs.journal import Journal
+from escalade_server.runs.pool import Members
 from escalade_server.settings import Settings
 from escalade_server.storage.sessions import Database
 from escalade_server.synthesis.worker import Worker
@@ -24,6 +25,7 @@ class Services:
     database: Database
     sandbox: Sandbox
     versions: Versions
+    members: Members
     buffer: Buffer
     programs: Programs
     journal: Journal
@@ -34,7 +36,7 @@ class Services:
     @property
     def desk(self) -> Desk:
         """What issuing batches needs."""
-        return Desk(self.journal, self.buffer, self.programs, self.versions)
+        return Desk(self.journal, self.buffer, self.programs, self.versions, self.members)
 
     async def close(self) -> None:
         """Stop background work and close the connections; the sandbox belongs to whoever opened it."""
@@ -54,6 +56,7 @@ def open_services(settings: Settings, sandbox: Sandbox) -> Services:
         database=database,
         sandbox=sandbox,
         versions=Versions(),
+        members=Members(),
         buffer=buffer,
         programs=Programs(database, sandbox, buffer),
         journal=Journal(database),

@@ -28,6 +28,10 @@ _FORMS: dict[str, str] = {
     "checked": "just what the task asks for, for example \\boxed{1 2 3}",
 }
 
+# Made once: `json.dumps` makes a new encoder whenever it is given options.
+_READABLE = json.JSONEncoder(ensure_ascii=False)
+_DENSE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 
 def render(
     definition: Definition, description: Mapping[str, Any], *, name: str, template: Template = "full"
@@ -80,8 +84,8 @@ def answer_form(spec: AnswerSpec) -> str:
 
 
 def _bare(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return value if isinstance(value, str) else _DENSE.encode(value)
 
 
 def _value(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return _READABLE.encode(value)

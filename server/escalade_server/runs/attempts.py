@@ -19,10 +19,10 @@ from escalade_server.errors import AttemptConflict, GroupFull, GroupNotFound, In
 from escalade_server.instances.programs import Asked, Programs
 from escalade_server.instances.scores import asked_of, question
 from escalade_server.instances.versions import Versions
-from escalade_server.runs import pool
 from escalade_server.runs.closing import close_complete, close_overdue
 from escalade_server.runs.drafts import program_settings
 from escalade_server.runs.journal import Journal, Writer
+from escalade_server.runs.pool import Members
 from escalade_server.scoring.judging import Judgement, Question, judge_all, judge_score, with_length_penalty
 from escalade_server.storage import attempts, instances, runs, tables
 from escalade_server.storage.attempts import Key
@@ -58,6 +58,7 @@ async def report(
     sandbox: Sandbox,
     programs: Programs,
     versions: Versions,
+    members: Members,
     run: tables.Run,
     reports: Sequence[AttemptReport],
 ) -> AttemptResults:
@@ -82,7 +83,7 @@ async def report(
             if item.key not in known or known[item.key].outcome == "error":
                 new.setdefault(item.key, item)
         told = {key: item for key, item in new.items() if item.report.completion is not None}
-        asked, questions = await _questions(session, versions, run, told)
+        asked, questions = await _questions(session, versions, members, run, told)
     judged = dict(zip(questions, await judge_all(sandbox, list(questions.values())), strict=True))
     threshold, scoring = run.settings["success_threshold"], scoring_settings(run)
     for key, item in new.items():
@@ -164,14 +165,14 @@ def _require_same(item: Filed, stored: attempts.Stored | None, earlier: Filed | 
 
 
 async def _questions(
-    session: AsyncSession, versions: Versions, run: tables.Run, told: Mapping[Key, Filed]
+    session: AsyncSession, versions: Versions, members: Members, run: tables.Run, told: Mapping[Key, Filed]
 ) -> tuple[dict[Key, Asked], dict[Key, Question]]:
     """What the completions are judged by, in the run's mode: as programs, or as answers."""
     identities = sorted({item.group.instance_id or "" for item in told.values()})
     positions = {item.group.environment for item in told.values()}
-    members = {member.position: member for member in await pool.members(session, run.id, positions)}
-    parsed = await versions.get(session, {members[position].version_id for position in positions})
-    version_of = {position: parsed[members[position].version_id] for position in positions}
+    asked_for = await members.at(session, run.id, positions)
+    parsed = await versions.get(session, {member.version_id for member in asked_for.values()})
+    version_of = {position: parsed[member.version_id] for position, member in asked_for.items()}
     settings = program_settings(run)
     if settings is not None:
         origins = await instances.origins(session, identities)

@@ -8,7 +8,7 @@ finds a batch half-made (another died, or is at it) goes on where that one stand
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from escalade.types import Batch, BatchRequest, Deadline
@@ -27,7 +27,6 @@ from escalade_server.runs import pool
 from escalade_server.runs.closing import close_now, close_overdue, name_of
 from escalade_server.runs.drafts import Desk, Draft, draw_ahead, present, program_settings, source_of
 from escalade_server.runs.journal import Journal, Writer
-from escalade_server.runs.pool import Member
 from escalade_server.runs.state import TICK_EVERY, advanced, plan_batch, plan_replacement
 from escalade_server.storage import instances, runs, tables
 from escalade_server.storage.clock import now
@@ -128,8 +127,11 @@ async def _plan(writer: Writer, desk: Desk, cursor: int, refill: int, groups: in
         issued = await runs.get_batch(writer.session, run.id, line, cursor, refill)
         if issued is not None:
             return await _draft(writer.session, desk, run, issued)
-    await close_overdue(writer)
-    await pool.refresh(writer)
+    overdue, changed = await runs.due(writer.session, run.id, run.generation, writer.at)
+    if overdue:
+        await close_overdue(writer)
+    if changed:
+        await pool.refresh(writer)
     try:
         planned, after = plan_batch(writer.state, cursor=cursor, groups=groups, rollouts=rollouts, refill=refill)
     except PolicyError as error:
@@ -145,7 +147,8 @@ async def _plan(writer: Writer, desk: Desk, cursor: int, refill: int, groups: in
     await writer.record("batch", payload, advanced(after))
     if refill == 0 and writer.state.batches % TICK_EVERY == 0:
         await writer.record("tick", {})
-    members = await _members(writer.session, run.id, {group.environment for group in planned})
+    places = {group.environment for group in planned}
+    members = await desk.members.at(writer.session, run.id, places, keep=not changed)
     versions = await desk.versions.get(writer.session, {member.version_id for member in members.values()})
     streams = {
         (environment, level): source_of(run, members, versions, environment, level).stream
@@ -169,8 +172,7 @@ async def _plan(writer: Writer, desk: Desk, cursor: int, refill: int, groups: in
         ready=ready,
         created_at=writer.at,
     )
-    writer.session.add(batch)
-    await writer.session.flush()
+    await runs.add_batch(writer.session, batch)
     deadline = now() + timedelta(seconds=run.deadline_s) if ready else None
     first = len(await runs.groups_at(writer.session, run.id, line, [cursor])) if refill else 0
     rows = [
@@ -197,7 +199,7 @@ async def _plan(writer: Writer, desk: Desk, cursor: int, refill: int, groups: in
         # Just what was stored, but for the groups' row numbers, which nobody asks of a batch that is ready.
         served = [runs.Issued.of({"id": 0} | row) for row in rows]
         return Draft(run, batch, served, members, versions, {row.id: row for row in drawn.values()})
-    return await _draft(writer.session, desk, run, batch)
+    return await _draft(writer.session, desk, run, batch, keep=not changed)
 
 
 def _is_new(run: tables.Run, cursor: int) -> bool:
@@ -215,16 +217,13 @@ async def _read(session: AsyncSession, desk: Desk, run_id: str, cursor: int, ref
     return await _draft(session, desk, run, batch)
 
 
-async def _draft(session: AsyncSession, desk: Desk, run: tables.Run, batch: tables.Batch) -> Draft:
+async def _draft(
+    session: AsyncSession, desk: Desk, run: tables.Run, batch: tables.Batch, *, keep: bool = True
+) -> Draft:
     groups = await runs.get_groups(session, batch)
-    members = await _members(session, run.id, {group.environment for group in groups})
+    members = await desk.members.at(session, run.id, {group.environment for group in groups}, keep=keep)
     versions = await desk.versions.get(session, {member.version_id for member in members.values()})
     return Draft(run, batch, groups, members, versions, {})
-
-
-async def _members(session: AsyncSession, run_id: str, positions: Collection[int]) -> dict[int, Member]:
-    """Those of a pool's members that a batch serves: a pool may hold thousands."""
-    return {member.position: member for member in await pool.members(session, run_id, positions)}
 
 
 async def _materialise(desk: Desk, draft: Draft) -> Draft:

@@ -16,7 +16,7 @@ from escalade_server.instances.service import Asks
 from escalade_server.instances.versions import Version, Versions
 from escalade_server.runs.closing import name_of
 from escalade_server.runs.journal import Journal
-from escalade_server.runs.pool import Member
+from escalade_server.runs.pool import Member, Members
 from escalade_server.storage import instances, runs, tables
 
 
@@ -28,6 +28,7 @@ class Desk:
     buffer: Buffer
     programs: Programs
     versions: Versions
+    members: Members
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,9 +105,9 @@ async def restore(journal: Journal, writer: Writer, *, request: RestoreRequest) 
     writer.run.generation = generation
     await histories.revive(session, run.id, found.sequence)
     await _enter_again(writer)
-    before = {member.position for member in await pool.members(session, run.id) if member.retired is None}
+    before = {member.position for member in await pool.standings(session, run.id) if member.retired is None}
     await pool.refresh(writer)
-    members = await pool.members(session, run.id)
+    members = await pool.standings(session, run.id)
     return Restoration(
         generation=generation,
         label=found.label,
@@ -124,7 +124,7 @@ async def restore(journal: Journal, writer: Writer, *, request: RestoreRequest) 
 
 async def _enter_again(writer: Writer) -> None:
     """Members that joined after the checkpoint join the restored curriculum too, at the same positions."""
-    members = await pool.members(writer.session, writer.run.id)
+    members = await pool.standings(writer.session, writer.run.id)
     size = writer.state.members
     later = [member for member in members if member.position >= size]
     if later:

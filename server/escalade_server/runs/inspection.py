@@ -24,7 +24,7 @@ async def active_set(
     steps, _ = _read(await events.of_kinds(session, run.id, _KINDS))
     stays = _stays(steps)
     found = []
-    for member in await pool.members(session, run.id):
+    for member in await pool.standings(session, run.id):
         view = state.policy.view(state.curriculum, member.position)
         details = view.details
         active = view.active and member.retired is None
@@ -78,7 +78,7 @@ async def metrics(session: AsyncSession, *, journal: Journal, run: tables.Run, a
         oldest_lease_s=None if oldest is None else max(0.0, (now() - oldest).total_seconds()),
         suspects=[
             _suspect(member, state.policy.view(state.curriculum, member.position), steps)
-            for member in await pool.members(session, run.id)
+            for member in await pool.standings(session, run.id)
             if member.retired is None and state.policy.view(state.curriculum, member.position).details.get("suspect")
         ],
         next_page=str(shown[limit].cursor) if len(shown) > limit else None,

@@ -5,7 +5,8 @@ Guarantee: a position means one environment version for ever; members only join 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import OrderedDict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,14 +20,50 @@ from escalade_server.storage.tables import Environment
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One environment of a pool."""
+    """One environment of a pool; what is told here never changes."""
 
     position: int
     slug: str
     version_id: str
     version: str
     top_level: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing(Member):
+    """A member, and whether it still serves."""
+
     retired: str | None
+
+
+class Members:
+    """A bounded cache of members by run and position."""
+
+    def __init__(self, capacity: int = 256) -> None:
+        self._capacity = capacity
+        self._kept: OrderedDict[str, dict[int, Member]] = OrderedDict()
+
+    async def at(
+        self, session: AsyncSession, run_id: str, positions: Collection[int], *, keep: bool = True
+    ) -> dict[int, Member]:
+        """Those of a run's members that stand at some positions: a pool may hold thousands.
+
+        Args:
+            session: Where they are read that are not known yet.
+            run_id: Whose pool.
+            positions: The positions.
+            keep: False in a transaction that has added members, which would be forgotten if it failed.
+        """
+        known = self._kept.get(run_id, {})
+        missing = set(positions) - known.keys()
+        rows = await runs.pool(session, run_id, missing) if missing else ()
+        read = {row.position: Member(*row[:-1]) for row in rows}
+        if read and keep:
+            self._kept.setdefault(run_id, {}).update(read)
+            self._kept.move_to_end(run_id)
+            if len(self._kept) > self._capacity:
+                self._kept.popitem(last=False)
+        return {position: known.get(position) or read[position] for position in positions}
 
 
 async def choose(session: AsyncSession, chosen: PoolFilter) -> list[Environment]:
@@ -77,7 +114,7 @@ def member_row(position: int, row: Environment) -> dict[str, Any]:
 
 
 async def refresh(writer: Writer) -> None:
-    """Take notice, by events, of environments that changed or may no longer be served; called before each batch."""
+    """Take notice, by events, of environments that changed or may no longer be served."""
     changed = await runs.changed_members(writer.session, writer.run.id)
     if not changed:
         return
@@ -102,6 +139,6 @@ async def retire(writer: Writer, position: int, slug: str, reason: str) -> None:
         await writer.record("retired", {"environment": position, "name": slug, "reason": reason})
 
 
-async def members(session: AsyncSession, run_id: str, positions: Iterable[int] | None = None) -> Sequence[Member]:
-    """A run's pool in order, or those of it at some positions."""
-    return [Member(*row) for row in await runs.pool(session, run_id, positions)]
+async def standings(session: AsyncSession, run_id: str) -> Sequence[Standing]:
+    """A run's pool in order."""
+    return [Standing(*row) for row in await runs.pool(session, run_id)]

@@ -94,11 +94,6 @@ async def begin_run(
     return run
 
 
-async def find(session: AsyncSession, run_id: str) -> tables.Run | None:
-    """A run that is not deleted, whoever it belongs to."""
-    return await queries.get(session, run_id)
-
-
 def own(run: tables.Run | None, run_id: str, owner: str | None) -> tables.Run:
     """A run that this owner may see; None sees all.
 
@@ -146,7 +141,7 @@ async def controllers(
     """One page of a run's controllers, in the order of its pool."""
     state = await journal.state(session, run)
     found = []
-    members = await pool.members(session, run.id)
+    members = await pool.standings(session, run.id)
     for member in members[after : after + limit]:
         view = state.policy.view(state.curriculum, member.position)
         found.append(

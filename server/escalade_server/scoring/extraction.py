@@ -19,6 +19,7 @@ _FINAL = re.compile(r"final answer", re.IGNORECASE | re.ASCII)
 _FENCE = re.compile(r"(`{3,}+|~{3,}+)([^\n]*+)")
 _BOX_OR_BRACE = re.compile(r"[\\\x01](?:boxed|fbox)[ \t-\r]*+\{|[{}]")
 _FEW_BRACES = 2_000
+_FEW_ESCAPES = 100_000
 _MAX_FENCES = 20_000
 _LINE_SPACE = " \t\r\f\v"
 _AROUND = re.compile(r"[ \t\r\f\v*_:=]*+(?:is(?=[ \t*:=])[ \t*_:=]*+)?+")
@@ -144,8 +145,8 @@ def _last_box(completion: str, offset: int) -> tuple[tuple[int, int] | None, int
     r"""Inside of the balanced `\boxed{...}` that closes last, and how many balanced ones there are.
 
     A box inside another box is part of it. Escaped braces do not count, and a closing brace without an opening one is
-    ignored. Two scans give the same: a plain one for the few braces of most texts, and one of array operations because
-    a loop over a million braces takes too long.
+    ignored. Two scans give the same: a plain one for the few braces and backslashes of most texts, and one of array
+    operations because a loop over a million of them takes too long.
     """
     first = completion.find("box", offset)
     if first < 0:
@@ -153,7 +154,7 @@ def _last_box(completion: str, offset: int) -> tuple[tuple[int, int] | None, int
     base = max(offset, first - 3)
     # Same length as the text, with what a backslash escapes blanked out.
     plain = completion[base:].replace("\\\\", "\x01\x01").replace("\\{", "\x01\x01").replace("\\}", "\x01\x01")
-    few = plain.count("{") + plain.count("}") <= _FEW_BRACES
+    few = plain.count("{") + plain.count("}") <= _FEW_BRACES and plain.count("\x01") <= _FEW_ESCAPES
     span, boxes = _box_among_few(plain) if few else _box_among_many(plain)
     return (None if span is None else (base + span[0], base + span[1])), boxes
 

@@ -13,7 +13,7 @@ from escalade_server.errors import Unauthenticated
 from escalade_server.storage import keys
 from escalade_server.storage.clock import new_id, now
 from escalade_server.storage.sessions import AsyncSession, Database
-from escalade_server.storage.tables import ApiKey
+from escalade_server.storage.tables import ApiKey, Run
 
 ADMIN_KEY_FILE = "admin.key"
 """Name of the first admin key's file in the data folder."""
@@ -57,10 +57,20 @@ async def authenticate(session: AsyncSession, secret: str) -> Principal:
     Raises:
         Unauthenticated: It is nobody's, or its key is not in force.
     """
-    row = await keys.find_by_hash(session, hash_of(secret))
-    if row is None:
+    return (await enter(session, secret, None))[0]
+
+
+async def enter(session: AsyncSession, secret: str, run_id: str | None) -> tuple[Principal, Run | None]:
+    """Whose secret this is, and a run that is not deleted, in one query.
+
+    Raises:
+        Unauthenticated: It is nobody's, or its key is not in force.
+    """
+    found = await keys.find_by_hash(session, hash_of(secret), run_id)
+    if found is None:
         raise Unauthenticated("This key is not known here, or it was revoked.")
-    return Principal(row.id, row.name, frozenset(row.scopes))
+    row, run = found
+    return Principal(row.id, row.name, frozenset(row.scopes)), run
 
 
 async def ensure_admin(database: Database, data: Path) -> Path | None:

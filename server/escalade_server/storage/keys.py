@@ -5,19 +5,24 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from escalade_server.storage.statements import insert_new
-from escalade_server.storage.tables import ApiKey, IdempotentResponse
+from escalade_server.storage.tables import ApiKey, IdempotentResponse, Run
 
 
-async def find_by_hash(session: AsyncSession, secret_hash: str) -> ApiKey | None:
-    """The key in force with this secret."""
-    found: ApiKey | None = await session.scalar(
-        select(ApiKey).where(ApiKey.secret_hash == secret_hash, ApiKey.revoked_at.is_(None))
-    )
-    return found
+async def find_by_hash(
+    session: AsyncSession, secret_hash: str, run_id: str | None = None
+) -> tuple[ApiKey, Run | None] | None:
+    """The key in force with this secret; with it, the run of this identity that is not deleted."""
+    in_force = (ApiKey.secret_hash == secret_hash, ApiKey.revoked_at.is_(None))
+    if run_id is None:
+        key: ApiKey | None = await session.scalar(select(ApiKey).where(*in_force))
+        return None if key is None else (key, None)
+    query = select(ApiKey, Run).outerjoin(Run, and_(Run.id == run_id, Run.deleted_at.is_(None))).where(*in_force)
+    row = (await session.execute(query)).one_or_none()
+    return None if row is None else (row[0], row[1])
 
 
 async def get(session: AsyncSession, key_id: str) -> ApiKey | None:

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, case, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from escalade_server.storage.statements import among, insert_new, update_each
+from escalade_server.storage.statements import among, insert_new, table_of, update_each
 from escalade_server.storage.tables import (
     Attempt,
     Batch,
@@ -110,15 +110,32 @@ async def changed_members(session: AsyncSession, run_id: str) -> Sequence[Row[Ru
     query = (
         select(RunEnvironment, Environment)
         .join(Environment, Environment.id == RunEnvironment.environment_id)
-        .where(
-            RunEnvironment.run_id == run_id,
-            RunEnvironment.retired.is_(None),
-            (Environment.version_id != RunEnvironment.version_id)
-            | Environment.status.in_(("rejected", "quarantined", "withdrawn")),
-        )
+        .where(*_changed(run_id))
         .order_by(RunEnvironment.position)
     )
     return (await session.execute(query)).all()
+
+
+async def due(session: AsyncSession, run_id: str, generation: int, at: datetime) -> tuple[bool, bool]:
+    """Whether `overdue` would find groups, and `changed_members` members: one trip, where there is mostly neither."""
+    late = select(BatchGroup.id).where(*_overdue(run_id, generation, at)).exists()
+    changed = (
+        select(RunEnvironment.position)
+        .join(Environment, Environment.id == RunEnvironment.environment_id)
+        .where(*_changed(run_id))
+        .exists()
+    )
+    row = (await session.execute(select(late, changed))).one()
+    return bool(row[0]), bool(row[1])
+
+
+def _changed(run_id: str) -> tuple[ColumnElement[bool], ...]:
+    return (
+        RunEnvironment.run_id == run_id,
+        RunEnvironment.retired.is_(None),
+        (Environment.version_id != RunEnvironment.version_id)
+        | Environment.status.in_(("rejected", "quarantined", "withdrawn")),
+    )
 
 
 Lineage = Sequence[tuple[int, int | None]]
@@ -229,6 +246,13 @@ async def groups_at(
     return {(group.cursor, group.position): group for group in await session.scalars(query)}
 
 
+async def add_batch(session: AsyncSession, batch: Batch) -> None:
+    """Store a batch. The caller holds the run and has seen that it is not there."""
+    # On the table: the mapped class costs a unit of work for one row.
+    values = {column.name: getattr(batch, column.name) for column in table_of(Batch).columns}
+    await session.execute(insert(table_of(Batch)), values)
+
+
 async def add_groups(session: AsyncSession, rows: Iterable[Mapping[str, Any]]) -> None:
     """Store a batch's groups."""
     await insert_new(session, BatchGroup, rows)
@@ -269,17 +293,17 @@ async def make_ready(session: AsyncSession, batch: Batch, deadline: datetime) ->
 
 async def overdue(session: AsyncSession, run_id: str, generation: int, at: datetime) -> list[BatchGroup]:
     """Open groups whose deadline has passed, in order."""
-    query = (
-        select(BatchGroup)
-        .where(
-            BatchGroup.run_id == run_id,
-            BatchGroup.generation == generation,
-            BatchGroup.closed_at.is_(None),
-            BatchGroup.deadline <= at,
-        )
-        .order_by(BatchGroup.cursor, BatchGroup.position)
-    )
+    query = select(BatchGroup).where(*_overdue(run_id, generation, at)).order_by(BatchGroup.cursor, BatchGroup.position)
     return list(await session.scalars(query))
+
+
+def _overdue(run_id: str, generation: int, at: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (
+        BatchGroup.run_id == run_id,
+        BatchGroup.generation == generation,
+        BatchGroup.closed_at.is_(None),
+        BatchGroup.deadline <= at,
+    )
 
 
 async def still_open(session: AsyncSession, group_ids: Sequence[int]) -> set[int]:

@@ -44,7 +44,7 @@ async def insert_new(session: AsyncSession, table: type[Base], rows: Iterable[Ma
     if not waiting:
         return 0
     # On the table, not on the mapped class, whose inserts do not tell how many rows went in.
-    target = _table(table)
+    target = table_of(table)
     if _embedded(session):
         done = await session.execute(sqlite.insert(target).on_conflict_do_nothing(), waiting, execution_options=_NO_ORM)
     else:
@@ -65,7 +65,7 @@ async def update_each(
     """
     if not rows:
         return
-    target = _table(table)
+    target = table_of(table)
     names = [name for name in rows[0] if name != key]
     empty = target.c[unless_set].is_(None)
     if _embedded(session):
@@ -116,7 +116,8 @@ def _embedded(session: AsyncSession) -> bool:
     return session.get_bind().dialect.name == "sqlite"
 
 
-def _table(table: type[Base]) -> Table:
+def table_of(table: type[Base]) -> Table:
+    """The table of a mapped class."""
     found = table.__table__
     assert isinstance(found, Table)
     return found
