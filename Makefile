@@ -14,7 +14,7 @@ PYTHON ?= $(firstword $(foreach candidate,python3.11 python3.12 python3.13 pytho
 PYTEST ?=
 BENCHMARKS := $(filter-out benchmarks/soak.py benchmarks/training_experiment.py benchmarks/_%,$(wildcard benchmarks/*.py))
 
-.PHONY: help demo demo-train test lint format bench test-integrations soak serve clean
+.PHONY: help demo demo-train test lint format bench test-integrations test-languages soak serve clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -37,6 +37,9 @@ demo-train: $(READY) ## ten minutes on two cores: a small model learns by GRPO, 
 
 test: lint ## lint, then every test; the end says what was skipped and why
 	@$(BIN)/python -m pytest $(PYTEST)
+
+test-languages: $(READY) ## the languages of the larger image, Java and Go among them; builds it (minutes, once)
+	@ESCALADE_TEST_IMAGE=extra $(BIN)/python -m pytest tests/contract/sandbox/test_languages.py $(PYTEST)
 
 lint: $(READY) ## style, types, import contracts, and models against migrations
 	@$(BIN)/ruff check .

@@ -127,6 +127,7 @@ def serve(
 
 def build(
     tag: Annotated[str | None, typer.Option(help="What to call the image; its content's hash by default.")] = None,
+    extra: Annotated[bool, typer.Option("--extra", help="With Java and Go too: ESCALADE_SANDBOX_IMAGE=extra.")] = False,
 ) -> None:
     """Build the toolchain image, if it is not there already."""
     from escalade_sandbox.image import build_image
@@ -134,7 +135,7 @@ def build(
 
     _settings()
     try:
-        name = build_image(tag=tag, progress=lambda line: print(line, file=sys.stderr, flush=True))
+        name = build_image(tag=tag, extra=extra, progress=lambda line: print(line, file=sys.stderr, flush=True))
     except SandboxUnavailable as error:
         _fail(str(error))
     print(name)

@@ -26,11 +26,12 @@ from docker.errors import APIError, DockerException, ImageNotFound
 from docker.types import LogConfig, Mount
 
 from escalade_sandbox.engine import open_client
-from escalade_sandbox.image import build_image, default_image
+from escalade_sandbox.image import EXTRA, LANGUAGES_LABEL, build_image, default_image, extra_image
+from escalade_sandbox.languages import LANGUAGES, Language
 from escalade_sandbox.link import Link
 from escalade_sandbox.local import LocalSandbox
 from escalade_sandbox.pool import PoolSettings
-from escalade_sandbox.types import MEBIBYTE, SandboxUnavailable, Trust
+from escalade_sandbox.types import MEBIBYTE, SandboxUnavailable, Trust, UnknownLanguage
 from escalade_sandbox.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -88,8 +89,9 @@ class DockerLauncher:
     """Starts containers."""
 
     def __init__(self, *, image: str | None, runtime: str | None, transport: Transport, memory_bytes: int) -> None:
-        self._image = image or default_image()
-        self._may_build = image is None
+        self._extra = image == EXTRA
+        self._image = extra_image() if self._extra else image or default_image()
+        self._may_build = image is None or self._extra
         self._runtime = runtime
         self._transport = transport
         self._memory_bytes = memory_bytes
@@ -102,6 +104,8 @@ class DockerLauncher:
         self._uid_lock = threading.Lock()
         self._next_uid = LOWEST_UID + secrets.randbelow(UIDS)
         self.image_id = ""
+        self.languages: frozenset[str] = frozenset()
+        """What the image has; known once open."""
 
     @property
     def image(self) -> str:
@@ -152,14 +156,18 @@ class DockerLauncher:
         if self._runtime is not None and self._runtime not in client.info().get("Runtimes", {}):
             raise SandboxUnavailable(f"the Docker engine has no runtime {self._runtime!r}; see `docker info`")
         try:
-            return str(client.images.get(self._image).id)
+            image = client.images.get(self._image)
         except ImageNotFound:
             if not self._may_build:
                 raise SandboxUnavailable(
                     f"there is no image {self._image!r}; pull it, or build one with `escalade sandbox build`"
                 ) from None
-        build_image(client, tag=self._image)
-        return str(client.images.get(self._image).id)
+            build_image(client, tag=self._image, extra=self._extra)
+            image = client.images.get(self._image)
+        # An image that says nothing has what every image has.
+        basic = " ".join(name for name, language in LANGUAGES.items() if not language.extra)
+        self.languages = frozenset((image.labels or {}).get(LANGUAGES_LABEL, basic).split())
+        return str(image.id)
 
     def remove_orphans(self) -> int:
         """Remove the containers of processes that are gone; return how many."""
@@ -362,7 +370,8 @@ class DockerSandbox(LocalSandbox):
         """Configure it.
 
         Args:
-            image: The toolchain image; by default the one that belongs to this version, built when absent.
+            image: The toolchain image; by default the one that belongs to this version, built when absent, as is
+                `extra`, which has more languages.
             slots: Jobs at a time; one per core by default.
             runtime: The engine's runtime, such as `runsc` (gVisor).
             transport: How to reach the agents; found out by default.
@@ -378,6 +387,19 @@ class DockerSandbox(LocalSandbox):
     def toolchain(self) -> str:
         """The image's content identifier."""
         return self._docker.image_id
+
+    def installed(self, language: Language) -> None:
+        """Check that the image has the language.
+
+        Raises:
+            UnknownLanguage: It has not.
+        """
+        there = self._docker.languages
+        if there and language.name not in there:
+            raise UnknownLanguage(
+                f"no language {language.name!r} in {self._docker.image}, which has {', '.join(sorted(there))}; "
+                "set ESCALADE_SANDBOX_IMAGE=extra for the image with all"
+            )
 
     @property
     def launcher(self) -> DockerLauncher:

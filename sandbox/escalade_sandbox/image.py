@@ -18,16 +18,24 @@ from escalade_sandbox.types import SandboxUnavailable
 
 logger = logging.getLogger(__name__)
 REPOSITORY = "escalade-toolchain"
+EXTRA_REPOSITORY = "escalade-toolchain-extra"
+EXTRA = "extra"
+"""What the larger image is called in settings."""
+LANGUAGES_LABEL = "escalade.languages"
 _PACKAGE = Path(__file__).resolve().parent
 
 
+def _read(name: str) -> bytes:
+    """Return a file of the build context, from the wheel or the repository."""
+    for path in (_PACKAGE / name, _PACKAGE.parent / name):
+        if path.is_file():
+            return path.read_bytes()
+    raise SandboxUnavailable(f"the toolchain's {name} is missing from {_PACKAGE}; install escalade again")
+
+
 def _sources() -> dict[str, bytes]:
-    """Return the build context: the Dockerfile, from the wheel or the repository, and the agent."""
-    candidates = [_PACKAGE / "Dockerfile", _PACKAGE.parent / "Dockerfile"]
-    dockerfile = next((path for path in candidates if path.is_file()), None)
-    if dockerfile is None:
-        raise SandboxUnavailable(f"the toolchain's Dockerfile is missing from {_PACKAGE}; install escalade again")
-    sources = {"Dockerfile": dockerfile.read_bytes()}
+    """Return the build context: the Dockerfile and the agent."""
+    sources = {"Dockerfile": _read("Dockerfile")}
     for path in sorted((_PACKAGE / "agent").glob("*")):
         if path.suffix not in (".py", ".c"):
             continue
@@ -35,22 +43,43 @@ def _sources() -> dict[str, bytes]:
     return sources
 
 
+def _extra_sources() -> dict[str, bytes]:
+    """Return what is added to the image for its further languages."""
+    return {"Dockerfile": _read("extra.Dockerfile"), "jar_launcher.c": _read("jar_launcher.c")}
+
+
+def _digest(*contexts: dict[str, bytes]) -> str:
+    digest = hashlib.sha256()
+    for context in contexts:
+        for name, data in context.items():
+            digest.update(f"{name} {len(data)}\n".encode() + data)
+    return digest.hexdigest()[:12]
+
+
 def default_image() -> str:
     """Return the name of the image that belongs to this version of the package."""
-    digest = hashlib.sha256()
-    for name, data in _sources().items():
-        digest.update(f"{name} {len(data)}\n".encode() + data)
-    return f"{REPOSITORY}:{digest.hexdigest()[:12]}"
+    return f"{REPOSITORY}:{_digest(_sources())}"
+
+
+def extra_image() -> str:
+    """Return the name of this version's image with further languages."""
+    return f"{EXTRA_REPOSITORY}:{_digest(_sources(), _extra_sources())}"
 
 
 def build_image(
-    client: Any = None, *, tag: str | None = None, progress: Callable[[str], None] = logger.info, network: str = "host"
+    client: Any = None,
+    *,
+    tag: str | None = None,
+    extra: bool = False,
+    progress: Callable[[str], None] = logger.info,
+    network: str = "host",
 ) -> str:
     """Build the toolchain image unless it is there already; blocking, a few minutes the first time.
 
     Args:
         client: A `docker.DockerClient`; the default engine's by default.
-        tag: What to call it; `default_image()` by default.
+        tag: What to call it; `default_image()` by default, or `extra_image()`.
+        extra: Whether to add further languages; the image without them is built too.
         progress: Gets a line per step.
         network: The network that the build's package downloads use.
 
@@ -64,34 +93,52 @@ def build_image(
 
     from escalade_sandbox.engine import open_client
 
-    tag = tag or default_image()
+    tag = tag or (extra_image() if extra else default_image())
+    mine = None
     try:
-        client = client or open_client(timeout_s=60)
+        if client is None:
+            client = mine = open_client(timeout_s=60)
         try:
             client.images.get(tag)
             progress(f"{tag} is there")
             return tag
         except ImageNotFound:
+            base = build_image(client, progress=progress, network=network) if extra else None
             progress(f"building {tag}; this takes a few minutes, once")
-        context = io.BytesIO()
-        with tarfile.open(fileobj=context, mode="w") as archive:
-            for name, data in _sources().items():
-                entry = tarfile.TarInfo(name)
-                entry.size, entry.mode = len(data), 0o644
-                archive.addfile(entry, io.BytesIO(data))
-        context.seek(0)
-        last = ""
-        for line in client.api.build(
-            fileobj=context, custom_context=True, tag=tag, rm=True, forcerm=True, decode=True, network_mode=network,
-            timeout=1800,
-        ):  # fmt: skip
-            text = str(line.get("stream") or line.get("status") or "").strip()
-            if "error" in line:
-                raise SandboxUnavailable(f"building {tag} failed: {line['error']} (after: {last})")
-            if text.startswith("Step "):
-                progress(text)
-            last = text or last
+        arguments = {} if base is None else {"BASE": base}
+        _build(client, tag, _extra_sources() if extra else _sources(), arguments, progress, network)
     except DockerException as error:
         raise SandboxUnavailable(f"building {tag} failed: {error}") from error
+    finally:
+        if mine is not None:
+            mine.close()
     progress(f"{tag} is built")
     return tag
+
+
+def _build(
+    client: Any,
+    tag: str,
+    sources: dict[str, bytes],
+    arguments: dict[str, str],
+    progress: Callable[[str], None],
+    network: str,
+) -> None:
+    context = io.BytesIO()
+    with tarfile.open(fileobj=context, mode="w") as archive:
+        for name, data in sources.items():
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(data), 0o644
+            archive.addfile(entry, io.BytesIO(data))
+    context.seek(0)
+    last = ""
+    for line in client.api.build(
+        fileobj=context, custom_context=True, tag=tag, rm=True, forcerm=True, decode=True, network_mode=network,
+        buildargs=arguments, timeout=1800,
+    ):  # fmt: skip
+        text = str(line.get("stream") or line.get("status") or "").strip()
+        if "error" in line:
+            raise SandboxUnavailable(f"building {tag} failed: {line['error']} (after: {last})")
+        if text.startswith("Step "):
+            progress(text)
+        last = text or last

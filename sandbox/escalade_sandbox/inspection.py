@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from escalade_sandbox.languages import LANGUAGES
-from escalade_sandbox.types import Input, Job, Limits, Program, Sandbox, SandboxError, Status, Trust
+from escalade_sandbox.types import Input, Job, Limits, Program, Sandbox, SandboxError, Status, Trust, UnknownLanguage
 
 _VERSION_LIMITS = Limits(cpu_s=10, wall_s=20)
 _ASK = """
@@ -19,6 +19,11 @@ print(shown.stdout.splitlines()[0])
 _HELLO = {
     "cpp": "#include <bits/stdc++.h>\nint main() { int n; std::cin >> n; std::cout << 2 * n << '\\n'; }",
     "python": "print(2 * int(input()))",
+    "java": (
+        "public class Main { public static void main(String[] arguments) {"
+        " System.out.println(2 * new java.util.Scanner(System.in).nextInt()); } }"
+    ),
+    "go": 'package main\nimport "fmt"\nfunc main() { var n int; fmt.Scan(&n); fmt.Println(2 * n) }',
 }
 
 
@@ -57,6 +62,10 @@ async def run_each_language(sandbox: Sandbox) -> list[tuple[str, str | None]]:
             try:
                 job = Job(Program(name, source), [Input(b"21\n")], trust=trust, owner="check")
                 result = (await sandbox.run(job)).results[0]
+            except UnknownLanguage as error:
+                if not LANGUAGES[name].extra:
+                    outcomes.append((f"{name}, {trust.value}", str(error)))
+                continue
             except SandboxError as error:
                 outcomes.append((f"{name}, {trust.value}", str(error)))
                 continue

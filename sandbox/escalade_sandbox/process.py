@@ -118,13 +118,14 @@ class ProcessSandbox(LocalSandbox):
         return self._toolchain
 
     def installed(self, language: Language) -> None:
-        """Check that the compiler is there.
+        """Check that what the language needs is there.
 
         Raises:
             UnknownLanguage: It is not.
         """
-        if language.kind == "compiled" and shutil.which(language.version_command[0]) is None:
-            raise UnknownLanguage(f"{language.name} needs {language.version_command[0]}; install it, or use Docker")
+        for path in language.requires:
+            if shutil.which(path) is None:
+                raise UnknownLanguage(f"{language.name} needs {path}; install it, or use Docker")
 
     async def start(self) -> None:
         """Make ready to run, if that was acknowledged.

@@ -34,7 +34,7 @@ class Settings:
     slots: int | None = None
     """ESCALADE_SANDBOX_SLOTS: jobs at a time; one per core by default."""
     image: str | None = None
-    """ESCALADE_SANDBOX_IMAGE."""
+    """ESCALADE_SANDBOX_IMAGE: a name, or `extra` for this version's own with Java and Go."""
     runtime: str | None = None
     """ESCALADE_SANDBOX_RUNTIME: such as `runsc`."""
     cache_folder: Path | None = None

@@ -28,5 +28,5 @@ def test_every_language_can_tell_its_version():
 
 
 def test_an_unknown_language_names_the_known():
-    with pytest.raises(UnknownLanguage, match="cpp, python"):
+    with pytest.raises(UnknownLanguage, match="cpp, go, java, python"):
         find("fortran")
