@@ -9,6 +9,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
@@ -142,11 +143,31 @@ def build(
 
 
 def languages() -> None:
-    """List the languages, with the versions that are installed in the sandbox."""
+    """List the languages with the versions that are installed, image by image."""
     from escalade_sandbox.inspection import list_languages
 
-    for report in _run(_with_sandbox(_settings(), list_languages)):
-        print(f"{report.name}\t{report.version or 'not installed'}\t{report.summary}")
+    for name, settings in _images(_settings()):
+        for report in _run(_with_sandbox(settings, list_languages)):
+            print(f"{name}\t{report.name}\t{report.version or 'not installed'}\t{report.summary}")
+
+
+def _images(settings: Settings) -> list[tuple[str, Settings]]:
+    """Name what there is to ask: of the Docker backend every image of this version that is built, else the backend."""
+    from escalade_sandbox.image import EXTRA, extra_image, is_built
+    from escalade_sandbox.types import SandboxUnavailable
+
+    if settings.backend != "docker":
+        return [(settings.backend, settings)]
+    if settings.image not in (None, EXTRA):
+        return [(str(settings.image), settings)]
+    both = [("default", replace(settings, image=None)), (EXTRA, replace(settings, image=EXTRA))]
+    try:
+        if settings.image == EXTRA or is_built(extra_image()):
+            return both
+    except SandboxUnavailable as error:
+        _fail(str(error))
+    print(f"{EXTRA}: not built; `escalade sandbox build --extra` adds its languages", file=sys.stderr)
+    return both[:1]
 
 
 def check() -> None:

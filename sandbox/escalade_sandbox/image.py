@@ -6,6 +6,7 @@ changed agent or Dockerfile is never run from an old image.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import logging
@@ -66,6 +67,27 @@ def extra_image() -> str:
     return f"{EXTRA_REPOSITORY}:{_digest(_sources(), _extra_sources())}"
 
 
+def is_built(name: str) -> bool:
+    """Whether the engine has the image.
+
+    Raises:
+        SandboxUnavailable: There is no engine.
+    """
+    import requests
+    from docker.errors import DockerException, ImageNotFound
+
+    from escalade_sandbox.engine import open_client
+
+    try:
+        with contextlib.closing(open_client(timeout_s=60)) as client:
+            client.images.get(name)
+    except ImageNotFound:
+        return False
+    except (DockerException, requests.RequestException) as error:
+        raise SandboxUnavailable(f"no Docker engine answers ({error}); start it, or set DOCKER_HOST") from error
+    return True
+
+
 def build_image(
     client: Any = None,
     *,
@@ -89,6 +111,7 @@ def build_image(
     Raises:
         SandboxUnavailable: There is no engine, or the build failed; the message holds its last words.
     """
+    import requests
     from docker.errors import DockerException, ImageNotFound
 
     from escalade_sandbox.engine import open_client
@@ -107,7 +130,7 @@ def build_image(
             progress(f"building {tag}; this takes a few minutes, once")
         arguments = {} if base is None else {"BASE": base}
         _build(client, tag, _extra_sources() if extra else _sources(), arguments, progress, network)
-    except DockerException as error:
+    except (DockerException, requests.RequestException) as error:
         raise SandboxUnavailable(f"building {tag} failed: {error}") from error
     finally:
         if mine is not None:

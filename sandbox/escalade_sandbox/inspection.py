@@ -5,6 +5,7 @@ Guarantee: the answers come from inside the sandbox, whatever its backend, and n
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from escalade_sandbox.languages import LANGUAGES
@@ -12,8 +13,11 @@ from escalade_sandbox.types import Input, Job, Limits, Program, Sandbox, Sandbox
 
 _VERSION_LIMITS = Limits(cpu_s=10, wall_s=20)
 _ASK = """
-import subprocess, sys
-shown = subprocess.run(sys.argv[1:], capture_output=True, text=True, timeout=10)
+import json, os, subprocess, sys
+command, requires = json.loads(sys.argv[1])
+if missing := [path for path in requires if not os.path.exists(path)]:
+    raise SystemExit(f"missing: {missing}")
+shown = subprocess.run(command, capture_output=True, text=True, timeout=10)
 print(shown.stdout.splitlines()[0])
 """
 _HELLO = {
@@ -45,9 +49,8 @@ async def list_languages(sandbox: Sandbox) -> list[LanguageReport]:
     """
     reports = []
     for language in LANGUAGES.values():
-        job = Job(
-            Program("python", _ASK), [Input(arguments=language.version_command)], _VERSION_LIMITS, trust=Trust.TRUSTED
-        )
+        asked = Input(arguments=(json.dumps([language.version_command, language.requires]),))
+        job = Job(Program("python", _ASK), [asked], _VERSION_LIMITS, trust=Trust.TRUSTED)
         result = (await sandbox.run(job)).results[0]
         version = result.stdout.decode("utf-8", "replace").strip() if result.status is Status.OK else ""
         reports.append(LanguageReport(language.name, version, language.summary))

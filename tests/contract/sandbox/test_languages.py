@@ -5,8 +5,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
+from escalade_sandbox.commands import register
 from escalade_sandbox.docker import DockerSandbox
+from escalade_sandbox.image import extra_image, is_built
 from escalade_sandbox.inspection import list_languages, run_each_language
 from escalade_sandbox.languages import LANGUAGES
 from escalade_sandbox.types import Input, Job, Limits, Program, Sandbox, Status, UnknownLanguage
@@ -141,3 +145,19 @@ async def test_a_language_that_the_image_lacks_is_refused_with_the_remedy(images
     for name in sorted(set(LANGUAGES) - images.launcher.languages):
         with pytest.raises(UnknownLanguage, match="ESCALADE_SANDBOX_IMAGE=extra"):
             await images.run(Job(Program(name, ""), [Input()]))
+
+
+def test_the_command_lists_each_image_that_is_built_with_its_versions():
+    app = typer.Typer()
+    register(app)
+    shown = CliRunner().invoke(app, ["sandbox", "languages"], env={"ESCALADE_SANDBOX": "docker"})
+    assert shown.exit_code == 0, shown.output
+    rows = [line.split("\t") for line in shown.stdout.splitlines()]
+    versions = {(image, language): version for image, language, version, _ in rows}
+    assert versions["default", "python"].startswith("Python 3.")
+    assert versions["default", "go"] == "not installed"
+    if is_built(extra_image()):
+        assert versions["extra", "go"].startswith("go version go1.")
+        assert versions["extra", "java"].startswith("openjdk 17.")
+    else:
+        assert "escalade sandbox build --extra" in shown.stderr
