@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -16,8 +18,8 @@ router = APIRouter(tags=["operations"])
 
 @router.get("/healthz", openapi_extra={"security": []})
 async def health() -> dict[str, str]:
-    """Whether the process answers."""
-    return {"status": "ok"}
+    """Whether the process answers, and the server's version."""
+    return {"status": "ok", "version": version("escalade")}
 
 
 @router.get("/readyz", openapi_extra={"security": []}, responses={503: {"model": Readiness}})
