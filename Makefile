@@ -14,7 +14,7 @@ PYTHON ?= $(firstword $(foreach candidate,python3.11 python3.12 python3.13 pytho
 PYTEST ?=
 BENCHMARKS := $(filter-out benchmarks/soak.py benchmarks/training_experiment.py benchmarks/_%,$(wildcard benchmarks/*.py))
 
-.PHONY: help demo demo-train test lint format bench test-integrations test-languages soak serve clean
+.PHONY: help demo demo-train test lint format bench test-integrations test-verl test-languages soak serve clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -57,8 +57,14 @@ bench: $(READY) ## every benchmark, each with its baseline and ratio
 	@for benchmark in $(BENCHMARKS); do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done
 
 test-integrations: $(READY) ## the adapters with TRL, verifiers and Atropos themselves; installs those into .venv first
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-peers.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -c constraints-peers.txt -r requirements-peers.txt
 	@ESCALADE_TEST_REQUIRE=peers $(BIN)/python -m pytest tests/integration/peers $(PYTEST)
+
+test-verl: $(READY) ## the adapter with verl itself, in an environment of its own (2 GB, some minutes)
+	@[[ -x $(VENV)-verl/bin/python ]] || $(PYTHON) -m venv $(VENV)-verl
+	@$(VENV)-verl/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-verl.txt -e '.[server,sandbox]'
+	@ESCALADE_TEST_REQUIRE=verl $(VENV)-verl/bin/python -m pytest tests/integration/peers/test_verl.py \
+	  tests/integration/peers/test_verl_itself.py $(PYTEST)
 
 soak: $(READY) ## the long run: 10,000 sandbox jobs, looking for leaks; 200 kills of the server, looking for losses
 	@$(BIN)/python benchmarks/soak.py
@@ -69,4 +75,4 @@ serve: $(READY) ## a server on 127.0.0.1:8700 with the embedded database
 	@$(BIN)/escalade serve
 
 clean: ## remove the virtual environment and every cache
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) $(VENV)-verl .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

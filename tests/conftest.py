@@ -1,8 +1,8 @@
 """What every test may ask for: a database on each engine, and a clear word where the machine lacks something.
 
-Guarantee: a test marked `docker`, `postgres`, `compose` or `peers` is skipped with the reason where that is missing,
-and fails instead where ESCALADE_TEST_REQUIRE names it, so that CI cannot pass by skipping. Each test has a database of
-its own, built by the migrations.
+Guarantee: a test marked `docker`, `postgres`, `compose`, `peers` or `verl` is skipped with the reason where that is
+missing, and fails instead where ESCALADE_TEST_REQUIRE names it, so that CI cannot pass by skipping. Each test has a
+database of its own, built by the migrations.
 """
 
 import contextlib
@@ -28,10 +28,10 @@ from alembic import command
 from escalade_server.storage.migrations import config_for
 
 REQUIRED = frozenset(filter(None, os.environ.get("ESCALADE_TEST_REQUIRE", "").replace(" ", "").split(",")))
-"""What must be there, of `docker`, `postgres`, `compose` and `peers`."""
-WANTED = ("docker", "postgres", "compose", "peers")
+"""What must be there, of `docker`, `postgres`, `compose`, `peers` and `verl`."""
+WANTED = ("docker", "postgres", "compose", "peers", "verl")
 PEERS = ("trl", "verifiers", "atroposlib")
-"""Other people's trainers that the adapters are tested with."""
+"""Other people's trainers that the adapters are tested with; verl needs another transformers than they do."""
 START_S = 60.0
 """How long a program that a test needs may take to start or answer, in seconds."""
 ENGINES = [pytest.param("sqlite", id="sqlite"), pytest.param("postgres", id="postgres", marks=pytest.mark.postgres)]
@@ -60,7 +60,10 @@ def _postgres_folder() -> Path | None:
 
 @functools.cache
 def missing(what: str) -> str | None:
-    """Why this machine lacks `docker`, `compose`, `postgres` or `peers`; None where it has it."""
+    """Why this machine lacks `docker`, `compose`, `postgres`, `peers` or `verl`; None where it has it."""
+    if what == "verl":
+        absent = importlib.util.find_spec("verl") is None
+        return "verl not installed: `make test-verl` makes it an environment of its own" if absent else None
     if what == "peers":
         absent = [peer for peer in PEERS if importlib.util.find_spec(peer) is None]
         return f"{', '.join(absent)} not installed: `make test-integrations` installs what CI tests" if absent else None

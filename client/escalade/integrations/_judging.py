@@ -1,22 +1,27 @@
 """What every adapter does with completions: report those of a run's groups, score the others.
 
-Guarantee: each rollout is reported under a name of its own, so that a retry is never counted twice. A failure of ours
-is tried again and then given back as `error`, never as a score.
+Guarantee: each rollout is reported under a name of its own, so that a retry is never counted twice. A server that is
+away is waited for. A failure of ours is tried again and then given back as `error`, never as a score.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import os
 import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeAlias
 
 from escalade.client import Client
 from escalade.errors import Conflict
-from escalade.types import AttemptOutcome, AttemptReport, ScoreItem, ScoreOutcome
+from escalade.integrations._aside import aside
+from escalade.integrations._patience import patiently
+from escalade.types import MAX_COMPLETION_CHARS, AttemptOutcome, AttemptReport, Batch, ScoreItem, ScoreOutcome
 
 logger = logging.getLogger("escalade")
 
@@ -31,6 +36,7 @@ class Rollout:
 
     instance: str
     completion: str
+    """What the model wrote; of a text that is too long to send, its end is judged, where the answer stands."""
     group: str | None = None
     """The run's group; None for a question outside of any run, as in evaluation."""
     rollout: int | None = None
@@ -47,10 +53,14 @@ class Rollout:
             group=self.group,
             rollout=self.rollout,
             report_id=self.name if self.rollout is None else None,
-            completion=self.completion,
+            completion=self.completion[-MAX_COMPLETION_CHARS:],
             completion_tokens=self.completion_tokens,
             policy_step=self.policy_step,
         )
+
+    def item(self) -> ScoreItem:
+        """To be scored without a report."""
+        return ScoreItem(instance=self.instance, completion=self.completion[-MAX_COMPLETION_CHARS:])
 
 
 _clients: dict[str | None, Client] = {}
@@ -63,6 +73,16 @@ def shared_client(url: str | None = None) -> Client:
         if url not in _clients:
             _clients[url] = Client(url)
         return _clients[url]
+
+
+def _forget_shared_clients() -> None:
+    """In a forked process: its connections are the parent's."""
+    global _clients_lock
+    _clients_lock = threading.Lock()
+    _clients.clear()
+
+
+os.register_at_fork(after_in_child=_forget_shared_clients)
 
 
 def close_shared_clients() -> None:
@@ -81,19 +101,31 @@ def judge(
     A rollout too many for its group, as when a trainer goes back without restoring the run, is scored and not reported.
 
     Raises:
-        EscaladeError: The server cannot be reached, or refuses the reports.
+        EscaladeError: The server stays away for a day, or refuses the reports.
     """
-    judged = _judge_once(client, run, rollouts)
+    once = partial(_judge_once, client, run)
+    judged = patiently(partial(once, rollouts), sleep=sleep)
     for pause_s in PAUSES_S:
         failed = [place for place, one in enumerate(judged) if one.outcome == "error"]
         if not failed:
             break
         logger.warning("%d of %d rollouts could not be scored; asking again in %g s", len(failed), len(judged), pause_s)
         sleep(pause_s)
-        again = _judge_once(client, run, [rollouts[place] for place in failed])
+        some = [rollouts[place] for place in failed]
+        again = patiently(partial(once, some), sleep=sleep)
         for place, outcome in zip(failed, again, strict=True):
             judged[place] = outcome
     return judged
+
+
+async def judged(client: Client, run: str | None, rollouts: Sequence[Rollout]) -> list[Judged]:
+    """Do what `judge` does in a thread, for trainers that score all their completions on one event loop."""
+    return await asyncio.wrap_future(aside(lambda: judge(client, run, rollouts)))
+
+
+def batch_of(client: Client, run: str, cursor: int) -> Batch:
+    """Ask for a batch, however long the server is away."""
+    return patiently(lambda: client.batch(run, cursor))
 
 
 def text_of(completion: str | Sequence[Mapping[str, Any]]) -> str:
@@ -118,10 +150,8 @@ def _judge_once(client: Client, run: str | None, rollouts: Sequence[Rollout]) ->
         judged = {place: outcome for place, outcome in zip(ours, reported, strict=True) if outcome is not None}
     others = [place for place in range(len(rollouts)) if place not in judged]
     if others:
-        items = [
-            ScoreItem(instance=rollouts[place].instance, completion=rollouts[place].completion) for place in others
-        ]
-        judged |= dict(zip(others, client.score(items).outcomes, strict=True))
+        scored = client.score([rollouts[place].item() for place in others])
+        judged |= dict(zip(others, scored.outcomes, strict=True))
     return [judged[place] for place in range(len(rollouts))]
 
 

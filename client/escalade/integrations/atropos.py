@@ -13,7 +13,8 @@ from itertools import count
 from typing import Any
 
 from escalade.errors import InvalidRequest
-from escalade.integrations._judging import Rollout, judge, shared_client
+from escalade.integrations._aside import aside
+from escalade.integrations._judging import Rollout, batch_of, judged, shared_client
 from escalade.integrations._peers import require
 from escalade.types import Group
 
@@ -75,7 +76,7 @@ class EscaladeEnvironment(base.BaseEnv):  # type: ignore[misc]
     async def get_next_item(self) -> Group:
         """The next group of the run."""
         async with self._lock:
-            return await asyncio.to_thread(lambda: next(self._groups))
+            return await asyncio.wrap_future(aside(lambda: next(self._groups)))
 
     async def collect_trajectories(self, item: Group) -> tuple[Any, list[Any]]:
         """Sample a group's completions, report them, and give back what the trainer needs; None where one failed."""
@@ -85,7 +86,7 @@ class EscaladeEnvironment(base.BaseEnv):  # type: ignore[misc]
         )
         texts = [choice.message.content or "" for choice in completion.choices]
         rollouts = [Rollout(item.instance, text, group=item.group) for text in texts]
-        outcomes = await asyncio.to_thread(judge, self._client, self.run, rollouts)
+        outcomes = await judged(self._client, self.run, rollouts)
         scores = [one.score for one in outcomes if one.score is not None]
         if len(scores) < len(outcomes):
             logger.warning("group %s: %d rollouts were not scored; dropped", item.group, len(outcomes) - len(scores))
@@ -136,10 +137,10 @@ class EscaladeEnvironment(base.BaseEnv):  # type: ignore[misc]
             Rollout(instance.instance, reply.choices[0].message.content or "")
             for instance, reply in zip(held_out.instances, replies, strict=True)
         ]
-        outcomes = await asyncio.to_thread(judge, self._client, None, rollouts)
+        outcomes = await judged(self._client, None, rollouts)
         right = [one.accuracy for one in outcomes if one.accuracy is not None]
         return sum(right) / len(right) if right else float("nan")
 
     def _in_order(self, start: int) -> Iterator[Group]:
         for cursor in count(start):
-            yield from self._client.batch(self.run, cursor).groups
+            yield from batch_of(self._client, self.run, cursor).groups

@@ -13,14 +13,16 @@ generation batch ahead, so that a batch's difficulty knows the outcomes up to th
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from itertools import count
 from typing import Any
 
 from escalade.client import Client
 from escalade.errors import InvalidRequest, NotFound
-from escalade.integrations._judging import Rollout, judge, shared_client, text_of
+from escalade.integrations._aside import aside
+from escalade.integrations._judging import Judged, Rollout, batch_of, judge, judged, shared_client, text_of
+from escalade.integrations._patience import patiently
 from escalade.integrations._peers import require
 
 Completion = str | Sequence[Mapping[str, Any]]
@@ -30,8 +32,8 @@ RewardFunction = Callable[..., Awaitable[list[float | None]]]
 def dataset(run: str, *, client: Client | None = None, start: int = 0, conversational: bool = True) -> Any:
     """Stream a run's groups, batch after batch, as a `datasets.IterableDataset` without an end.
 
-    Its columns are `prompt`, `group`, `instance`, `environment_name` and `level`. Read again from its start, as TRL
-    does when it resumes, it gives the same rows.
+    Its columns are `prompt`, `group`, `instance`, `environment_name`, `level` and `mode`. Read again from its start, as
+    TRL does when it resumes, it gives the same rows.
 
     Args:
         run: The run's id.
@@ -73,8 +75,7 @@ def reward(run: str, *, client: Client | None = None) -> RewardFunction:
             Rollout(name, text_of(text), group=one, completion_tokens=len(ids), policy_step=step)
             for name, text, one, ids in zip(instance, completions, groups, completion_ids, strict=True)
         ]
-        # In a thread: the trainer runs all asynchronous rewards on one loop, side by side.
-        outcomes = await asyncio.to_thread(judge, source.client, run, rollouts)
+        outcomes = await judged(source.client, run, rollouts)
         if log_metric is not None:
             log_metric("escalade/unscored", sum(one.outcome != "scored" for one in outcomes) / len(outcomes))
         return [one.score if one.outcome == "scored" else None for one in outcomes]
@@ -83,17 +84,21 @@ def reward(run: str, *, client: Client | None = None) -> RewardFunction:
 
 
 class Environment:
-    """One rollout's environment for TRL's `environment_factory`: the model answers through a tool."""
+    """One rollout's environment for TRL's `environment_factory`: the model answers through a tool.
+
+    What it submits is reported at once, in a thread, while other rollouts are still being written: TRL asks for the
+    rewards one after the other.
+    """
 
     def __init__(self, run: str, client: Client) -> None:
         self._run, self._client = run, client
         self._group: str | None = None
-        self._instance = ""
-        self._answer: str | None = None
+        self._instance, self._mode = "", "answer"
+        self._judged: Future[list[Judged]] | None = None
 
-    def reset(self, *, instance: str, group: str | None = None, **_: object) -> None:
+    def reset(self, *, instance: str, group: str | None = None, mode: str = "answer", **_: object) -> None:
         """Take the question of a row of `dataset`; its prompt is complete."""
-        self._instance, self._group, self._answer = instance, group, None
+        self._instance, self._group, self._mode, self._judged = instance, group, mode, None
 
     def submit(self, answer: str) -> str:
         """Submit the final answer to the task.
@@ -104,16 +109,24 @@ class Environment:
         Returns:
             Whether it was taken; the first answer counts.
         """
-        if self._answer is not None:
+        if self._judged is not None:
             return "An answer was submitted before; that one counts."
-        self._answer = answer
+        text = str(answer)  # models give numbers and lists as well
+        if self._mode == "answer":
+            self._report(f"\\boxed{{{text}}}")
+        else:
+            self._report(text if "```" in text else f"```\n{text}\n```")
         return "Submitted."
 
     def get_reward(self) -> float | None:
-        """Report what was submitted; None where it could not be scored."""
-        completion = "" if self._answer is None else f"\\boxed{{{self._answer}}}"
-        [outcome] = judge(self._client, self._run, [Rollout(self._instance, completion, group=self._group)])
+        """The score of what was submitted, 0 where nothing was; None where it could not be scored."""
+        [outcome] = (self._judged or self._report("")).result()
         return outcome.score if outcome.outcome == "scored" else None
+
+    def _report(self, completion: str) -> Future[list[Judged]]:
+        rollout = Rollout(self._instance, completion, group=self._group)
+        self._judged = aside(lambda: judge(self._client, self._run, [rollout]))
+        return self._judged
 
 
 def environment_factory(run: str, *, client: Client | None = None) -> Callable[[], Environment]:
@@ -142,20 +155,33 @@ def checkpoints(run: str, *, client: Client | None = None) -> Any:
     class Checkpoints(callback):  # type: ignore[misc]
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: object) -> None:
             _require_settings(args, source.client.run(run))
-            if state.global_step and state.is_world_process_zero:
-                try:
-                    source.client.restore(run, f"step-{state.global_step}")
-                except NotFound as error:
-                    raise InvalidRequest(
-                        f"the trainer resumes at step {state.global_step}, for which run {run} has no checkpoint: "
-                        "train with this callback from the start, or leave it out to go on with the run as it stands"
-                    ) from error
+            if not state.global_step:
+                return
+            if state.is_world_process_zero:
+                _restore(source.client, run, state.global_step)
+            # No process may ask for a batch of the run as it was before.
+            distributed: Any = require("torch", "trl").distributed
+            if distributed.is_available() and distributed.is_initialized():
+                distributed.barrier()
 
         def on_save(self, args: Any, state: Any, control: Any, **_: object) -> None:
             if state.is_world_process_zero:
-                source.client.checkpoint(run, f"step-{state.global_step}", state.global_step)
+                step = state.global_step
+                patiently(lambda: source.client.checkpoint(run, f"step-{step}", step))
 
     return Checkpoints()
+
+
+def _restore(client: Client, run: str, step: int) -> None:
+    try:
+        patiently(lambda: client.restore(run, f"step-{step}"))
+    except NotFound as error:
+        if error.code != "checkpoint_not_found":
+            raise
+        raise InvalidRequest(
+            f"the trainer resumes at step {step}, for which run {run} has no checkpoint: "
+            "train with this callback from the start, or leave it out to go on with the run as it stands"
+        ) from error
 
 
 class _Source:
@@ -174,7 +200,7 @@ class _Source:
 
 def _rows(source: _Source, run: str, start: int, conversational: bool) -> Iterator[dict[str, Any]]:
     for cursor in count(start):
-        for group in source.client.batch(run, cursor).groups:
+        for group in batch_of(source.client, run, cursor).groups:
             messages = [{"role": message.role, "content": message.content} for message in group.messages]
             yield {
                 "prompt": messages if conversational else "\n\n".join(message["content"] for message in messages),
@@ -182,6 +208,7 @@ def _rows(source: _Source, run: str, start: int, conversational: bool) -> Iterat
                 "instance": group.instance,
                 "environment_name": group.environment,
                 "level": group.level,
+                "mode": group.mode,
             }
 
 

@@ -13,13 +13,12 @@ ESCALADE_KEY alone, since a taskset's config is written into traces.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
 from escalade.errors import Unavailable
-from escalade.integrations._judging import Rollout, judge, shared_client
+from escalade.integrations._judging import Rollout, batch_of, judged, shared_client
 from escalade.integrations._peers import require
 
 vf: Any = require("verifiers.v1", "verifiers")
@@ -65,8 +64,7 @@ class EscaladeTask(vf.Task[EscaladeData, vf.TaskConfig]):  # type: ignore[misc]
         """
         data: EscaladeData = self.data
         rollout = Rollout(data.instance, trace.last_reply, group=data.group, name=trace.id)
-        # In a thread: every trace is scored on one loop, side by side.
-        [outcome] = await asyncio.to_thread(judge, shared_client(data.url), data.run, [rollout])
+        [outcome] = await judged(shared_client(data.url), data.run, [rollout])
         if outcome.score is None:
             raise Unavailable(f"group {data.group} of run {data.run}: not scored ({outcome.detail or outcome.outcome})")
         return outcome.score
@@ -83,7 +81,7 @@ class EscaladeTaskset(vf.Taskset[EscaladeTask, EscaladeConfig]):  # type: ignore
         if not config.run:
             raise ValueError("`run` is empty: give the id of a run, as in --env.taskset.run run_...")
         for cursor in count(config.start):
-            for group in shared_client(config.url).batch(config.run, cursor).groups:
+            for group in batch_of(shared_client(config.url), config.run, cursor).groups:
                 data = EscaladeData(
                     name=f"{group.environment} {group.group}",
                     prompt="\n\n".join(message.content for message in group.messages),

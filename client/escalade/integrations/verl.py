@@ -9,18 +9,18 @@
 
 Guarantee: the n-th row is the same group in every process and after every restart. verl's trainer has no hook for a
 curriculum, so that the server learns from the scoring calls: run and group travel in `extra_info`, and the server gives
-each call a rollout of its own. A completion that cannot be scored raises; verl has no reward that means "unknown".
+each call a rollout of its own. A completion that cannot be scored raises: verl's trainer then leaves that rollout out
+and goes on, where any number in its place would be learned from.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 from escalade.client import Client
 from escalade.errors import InvalidRequest, Unavailable
-from escalade.integrations._judging import Rollout, judge, shared_client
+from escalade.integrations._judging import Rollout, batch_of, judged, shared_client
 from escalade.integrations._peers import require
 from escalade.types import Group, Instance
 
@@ -41,6 +41,8 @@ async def compute_score(
 ) -> dict[str, float]:
     """Score a completion, and report it where it is of a run's group.
 
+    A server that is away is waited for.
+
     Args:
         data_source: Not used.
         solution_str: The completion.
@@ -53,8 +55,7 @@ async def compute_score(
     """
     run, rollout = extra_info.get("run"), extra_info.get("rollout")
     asked = Rollout(extra_info["instance"], solution_str, group=extra_info.get("group"), rollout=rollout)
-    # In a thread: verl scores all completions on one loop, side by side.
-    [outcome] = await asyncio.to_thread(judge, shared_client(url), run, [asked])
+    [outcome] = await judged(shared_client(url), run, [asked])
     if outcome.score is None:
         raise Unavailable(f"instance {asked.instance}: not scored ({outcome.detail or outcome.outcome})")
     return {"score": outcome.score, "acc": float(outcome.accuracy or 0)}
@@ -118,7 +119,7 @@ class RunDataset(torch.utils.data.Dataset):  # type: ignore[misc]
             return _row(index, self._held_out[index], {})
         cursor, place = divmod(index, self._size)
         if self._batch[0] != cursor:
-            self._batch = (cursor, self._client.batch(self.run, cursor).groups)
+            self._batch = (cursor, batch_of(self._client, self.run, cursor).groups)
         group = self._batch[1][place]
         return _row(index, group, {"run": self.run, "group": group.group})
 

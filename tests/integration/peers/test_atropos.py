@@ -1,6 +1,7 @@
 """Atropos's own environment class over a run of the real server, with a model server that says what it is told."""
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -102,6 +103,14 @@ async def test_groups_come_back_as_tokens_masks_and_scores(make, model: Model, c
         assert items[0].messages[0].content in environment.tokenizer.decode(tokens[: -len(written)])
     closed = [event.payload for event in client.events(run) if event.kind == "closed"]
     assert [(one["group"], one["right"], one["scored"]) for one in closed] == [("0.0", 1, 2)]
+
+
+async def test_a_group_with_a_rollout_that_was_not_scored_is_dropped(make, client: Client, unscoring, caplog):
+    run = client.create_run("atropos", groups=1, rollouts=2, pool={"environments": ["toll-road"]}).run
+    environment = make(run=run, url=os.environ["ESCALADE_URL"])
+    await environment.setup()
+    assert await environment.collect_trajectories(await environment.get_next_item()) == (None, [])
+    assert "group 0.0: 2 rollouts were not scored; dropped" in caplog.text
 
 
 async def test_a_restarted_environment_goes_on_with_the_next_batch(make, client: Client):

@@ -44,27 +44,40 @@ def test_reading_again_gives_the_same_tasks(taskset):
     assert first[0].data.prompt
 
 
-async def test_traces_are_scored_reported_and_not_counted_twice(taskset, client: Client):
+def traced(task, text: str):
+    """A trace of one reply to a task, as a rollout leaves it."""
     import verifiers.v1 as vf
     from verifiers.v1 import SubprocessConfig
     from verifiers.v1.graph import MessageNode
     from verifiers.v1.trace import TraceTask
     from verifiers.v1.types import AssistantMessage
 
+    trace = vf.Trace(
+        task=TraceTask(type=type(task).__name__, data=task.data, key=task.key, hash=task.hash),
+        agent=vf.AgentInfo(config=vf.AgentConfig(runtime=SubprocessConfig())),
+    )
+    trace.nodes.append(MessageNode(message=AssistantMessage(content=text), sampled=True))
+    return trace
+
+
+async def test_traces_are_scored_reported_and_not_counted_twice(taskset, client: Client):
     task = next(iter(taskset))
     run = task.data.run
     answer = client.batch(run, 0).groups[0].answer
     assert answer is not None
-    traces = []
-    for text in (f"so \\boxed{{{answer.strip()}}}", "no idea"):
-        trace = vf.Trace(
-            task=TraceTask(type=type(task).__name__, data=task.data, key=task.key, hash=task.hash),
-            agent=vf.AgentInfo(config=vf.AgentConfig(runtime=SubprocessConfig())),
-        )
-        trace.nodes.append(MessageNode(message=AssistantMessage(content=text), sampled=True))
-        traces.append(trace)
+    traces = [traced(task, text) for text in (f"so \\boxed{{{answer.strip()}}}", "")]
     for trace in [*traces, traces[0]]:
         await task.score(trace)
     assert [trace.reward for trace in traces] == [1.0, 0.0]
     closed = [event.payload for event in client.events(run) if event.kind == "closed"]
     assert [(one["right"], one["scored"]) for one in closed] == [(1, 2)]
+
+
+async def test_a_trace_that_was_not_scored_is_an_error_of_its_task(taskset, unscoring):
+    from verifiers.v1.errors import TaskError
+
+    task = next(iter(taskset))
+    trace = traced(task, "no idea")
+    with pytest.raises(TaskError, match=r"group 0.0 of run run_.*: not scored \(the sandbox is away\)"):
+        await task.score(trace)
+    assert trace.rewards == {"escalade": None}

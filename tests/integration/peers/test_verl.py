@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from escalade import Client, InvalidRequest
+from escalade.integrations import trl as trl_adapter
 from escalade.integrations import verl as adapter
 from escalade.integrations._judging import close_shared_clients
 
@@ -45,6 +46,19 @@ async def test_rollouts_scored_at_once_close_their_group(run: str, client: Clien
     # A trainer that goes back without restoring the run still gets its reward; the curriculum learns nothing.
     assert (await scored(texts[0]))["score"] == 1.0
     assert len([event for event in client.events(run) if event.kind == "closed"]) == 1
+
+
+async def test_a_model_that_writes_nothing_or_a_hundred_thousand_tokens_is_scored(run: str, client: Client):
+    info = adapter.RunDataset(f"run:{run}", config=SETTINGS)[0]["extra_info"]
+    answer = client.batch(run, 0).groups[0].answer
+    assert answer is not None
+    texts = ["", "so " * 100_000, "so " * 100_000 + f"\\boxed{{{answer.strip()}}}", "so " * 1_500_000]
+    scores = await asyncio.gather(*(adapter.compute_score("escalade", text, "", info) for text in texts))
+    assert [one["score"] for one in scores] == [0.0, 0.0, 1.0, 0.0]
+    rewards = await trl_adapter.reward(run, client=client)(
+        prompts=[""] * 4, completions=texts, completion_ids=[[]] * 4, instance=[info["instance"]] * 4
+    )
+    assert rewards == [0.0, 0.0, 1.0, 0.0]
 
 
 async def test_held_out_rows_are_scored_and_belong_to_no_run(run: str, client: Client):

@@ -1,0 +1,154 @@
+"""What the adapters make of bad days: a score that fails, a wrong key, a deleted run, a full queue, odd completions."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from escalade import AuthenticationError, Client, EscaladeError, NotFound, Unavailable, UnexpectedResponse
+from escalade.integrations import _judging
+from escalade.integrations import trl as trl_adapter
+from escalade.integrations import verl as verl_adapter
+from escalade.integrations._judging import Rollout, close_shared_clients, judge
+
+Answer = tuple[int, dict[str, Any], dict[str, str]]
+"""Status, document and further headers."""
+
+
+class Troubled(ThreadingHTTPServer):
+    """A server whose next answers are told beforehand; the last one stays."""
+
+    answers: list[Callable[[dict[str, Any]], Answer]]
+    asked: list[dict[str, Any]]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Answering(BaseHTTPRequestHandler):
+    server: Troubled
+
+    def do_POST(self) -> None:
+        document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.asked.append(document)
+        answers = self.server.answers
+        status, said, headers = (answers.pop(0) if len(answers) > 1 else answers[0])(document)
+        body = json.dumps(said).encode()
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def troubled() -> Iterator[Troubled]:
+    with Troubled(("127.0.0.1", 0), _Answering) as server:
+        server.answers, server.asked = [], []
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def client(troubled: Troubled, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    monkeypatch.setattr(_judging, "PAUSES_S", (0.01, 0.02))
+    monkeypatch.setenv("ESCALADE_URL", troubled.url)
+    monkeypatch.setenv("ESCALADE_KEY", "esc_key")
+    with Client(troubled.url, "esc_key", retries=0) as opened:
+        yield opened
+    close_shared_clients()
+
+
+def scored(outcome: str) -> Callable[[dict[str, Any]], Answer]:
+    score = {"score": 1.0, "accuracy": 1} if outcome == "scored" else {"detail": "the sandbox is away"}
+
+    def answer(document: dict[str, Any]) -> Answer:
+        outcomes = [
+            {"group": one["group"], "rollout": place, "outcome": outcome, **score}
+            for place, one in enumerate(document["attempts"])
+        ]
+        return 200, {"outcomes": outcomes, "closed": []}, {}
+
+    return answer
+
+
+def problem(status: int, code: str, **headers: str) -> Callable[[dict[str, Any]], Answer]:
+    document = {"type": "about:blank", "title": code, "status": status, "code": code, "detail": f"It is {code}."}
+    return lambda _: (
+        status,
+        document | {"request_id": "req_1"},
+        {"Content-Type": "application/problem+json"} | headers,
+    )
+
+
+ROLLOUT = Rollout("ins_1", "\\boxed{4}", group="0.0")
+COLUMNS = {
+    "prompts": [""],
+    "completions": ["\\boxed{4}"],
+    "completion_ids": [[1]],
+    "instance": ["ins_1"],
+    "group": ["0.0"],
+}
+EXTRA = {"instance": "ins_1", "run": "run_1", "group": "0.0"}
+
+
+def test_a_score_that_failed_is_asked_for_again_under_the_same_name(troubled: Troubled, client: Client):
+    troubled.answers = [scored("error"), scored("error"), scored("scored")]
+    [outcome] = judge(client, "run_1", [ROLLOUT])
+    assert (outcome.outcome, outcome.score) == ("scored", 1.0)
+    assert [one["attempts"][0]["report_id"] for one in troubled.asked] == [ROLLOUT.name] * 3
+
+
+async def test_a_score_that_keeps_failing_is_no_number_in_any_trainer(troubled: Troubled, client: Client):
+    troubled.answers = [scored("error")]
+    assert await trl_adapter.reward("run_1", client=client)(**COLUMNS) == [None]
+    environment = trl_adapter.environment_factory("run_1", client=client)()
+    environment.reset(instance="ins_1", group="0.0")
+    environment.submit("4")
+    assert environment.get_reward() is None
+    with pytest.raises(Unavailable, match=r"not scored \(the sandbox is away\)") as caught:
+        await verl_adapter.compute_score("escalade", "\\boxed{4}", "", EXTRA)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_full_queue_costs_a_pause(troubled: Troubled, client: Client, caplog: pytest.LogCaptureFixture):
+    busy = problem(503, "queue_full", **{"Retry-After": "0"})
+    troubled.answers = [busy, problem(429, "rate_limited", **{"Retry-After": "0"}), scored("scored")]
+    [outcome] = judge(client, "run_1", [ROLLOUT], sleep=lambda _: None)
+    assert outcome.score == 1.0
+    said = [record.message for record in caplog.records if record.name == "escalade"]
+    assert said[0] == "waiting for the server: It is queue_full. (queue_full, HTTP 503, request req_1)"
+    assert len(said) == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "words"),
+    [
+        (problem(401, "unauthenticated"), AuthenticationError, "unauthenticated"),
+        (problem(404, "run_not_found"), NotFound, "run_not_found"),
+        (lambda _: (200, {}, {}), UnexpectedResponse, "same version"),
+        (lambda _: (200, {"outcomes": [], "closed": []}, {}), UnexpectedResponse, "0 outcomes for 1 items"),
+        (lambda _: (404, {}, {}), NotFound, "is it an Escalade server"),
+    ],
+    ids=["wrong-key", "deleted-run", "other-version", "too-few-outcomes", "other-server"],
+)
+async def test_what_no_waiting_cures_is_one_clear_line_at_once(
+    troubled: Troubled, client: Client, answer: Any, error: type[EscaladeError], words: str
+):
+    troubled.answers = [answer]
+    with pytest.raises(error, match=words) as caught:
+        await trl_adapter.reward("run_1", client=client)(**COLUMNS)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(error, match=words):
+        await verl_adapter.compute_score("escalade", "\\boxed{4}", "", EXTRA)
+    assert len(troubled.asked) == 2
