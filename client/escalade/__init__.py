@@ -1,10 +1,11 @@
 """Escalade's SDK: instances at the difficulty wanted, scores, and runs that adapt to what a trainer reports.
 
-    from escalade import Client
-
-    with Client() as client:
-        run = client.create_run("qwen-4b", groups=64, rollouts=8)
-        batch = client.batch(run.run, cursor=0)
+    >>> from escalade import Client
+    >>> with Client() as client:
+    ...     run = client.create_run("qwen-4b", groups=4, rollouts=8, pool={"environments": ["toll-road"]})
+    ...     batch = client.batch(run.run, cursor=0)
+    ...     print(len(batch.groups), batch.groups[0].messages[-1].role)
+    4 user
 
 Guarantee: importing it needs httpx and pydantic alone. Everything public is named in `__all__`; the models of the API
 are in `escalade.types`.

@@ -63,6 +63,22 @@ class AsyncClient(_async_runs.AsyncRunMethods, _async_syntheses.AsyncSynthesisMe
 
     Raises:
         InvalidRequest: An argument or the environment holds something that cannot work.
+
+    Example:
+        >>> import asyncio
+        >>> from escalade import AsyncClient
+        >>> async def main():
+        ...     async with AsyncClient() as client:
+        ...         names = [one.name async for one in client.environments(tag="dp", limit=10)]
+        ...         served = await asyncio.gather(*(client.instances(name, level=0, count=2) for name in names[:3]))
+        ...         print([len(one.instances) for one in served])
+        ...         run = await client.create_run("docs", groups=2, rollouts=1, pool={"environments": ["toll-road"]})
+        ...         async for batch in client.stream_batches(run.run, stop=2):
+        ...             print(batch.cursor, [group.environment for group in batch.groups])
+        >>> asyncio.run(main())
+        [2, 2, 2]
+        0 ['toll-road', 'toll-road']
+        1 ['toll-road', 'toll-road']
     """
 
     def __init__(

@@ -47,7 +47,7 @@ __all__ = ["AsyncClient", "Client"]
 
 
 class Client(_runs.RunMethods, _syntheses.SynthesisMethods):
-    """Talks to an Escalade server. Safe to share between threads; close it, or use it as a context manager.
+    r"""Talks to an Escalade server. Safe to share between threads; close it, or use it as a context manager.
 
     Lists come as iterators that fetch pages as they are needed.
 
@@ -64,6 +64,37 @@ class Client(_runs.RunMethods, _syntheses.SynthesisMethods):
 
     Raises:
         InvalidRequest: An argument or the environment holds something that cannot work.
+
+    Example:
+        >>> from escalade import AttemptReport, Client, ScoreItem
+        >>> client = Client()
+
+        Instances at a level, and scores without a run:
+
+        >>> one = client.instances("toll-road", level=0, seed=17, reveal_answers=True).instances[0]
+        >>> item = ScoreItem(instance=one.instance, completion=f"So: \\boxed{{{one.answer}}}")
+        >>> outcome = client.score([item]).outcomes[0]
+        >>> outcome.outcome, outcome.score, outcome.verdict
+        ('scored', 1.0, 'accepted')
+
+        A run, whose batches adapt to what is reported:
+
+        >>> run = client.create_run("docs", groups=2, rollouts=2, seed=1, pool={"environments": ["toll-road"]})
+        >>> for batch in client.stream_batches(run.run, stop=2):
+        ...     reports = [
+        ...         AttemptReport(group=group.group, rollout=rollout, completion="\\boxed{-1}")
+        ...         for group in batch.groups
+        ...         for rollout in range(group.rollouts)
+        ...     ]
+        ...     print(batch.cursor, [outcome.score for outcome in client.report(run.run, reports).outcomes])
+        0 [0.0, 0.0, 0.0, 0.0]
+        1 [0.0, 0.0, 0.0, 0.0]
+        >>> client.checkpoint(run.run, "after two steps", 2).step
+        2
+        >>> [controller.environment for controller in client.controllers(run.run)]
+        ['toll-road']
+        >>> client.delete_run(run.run)
+        >>> client.close()
     """
 
     def __init__(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,10 +20,16 @@ Template = Literal["full", "compact"]
 models too small to read."""
 
 
+def _without_example(schema: dict[str, Any]) -> None:
+    """Leave the SDK's examples out of the API's description."""
+    if "description" in schema:
+        schema["description"] = schema["description"].partition("\n\nExample:\n")[0]
+
+
 class Request(BaseModel):
     """A body sent to the server; an unknown field is refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=_without_example)
 
 
 class Response(BaseModel):

@@ -80,7 +80,17 @@ class Fork(Response):
 
 
 class RunDocument(Request):
-    """A run's settings, pool and curriculum, to be kept or taken to another server."""
+    """A run's settings, pool and curriculum, to be kept or taken to another server.
+
+    Example:
+        >>> from escalade import Client, RunDocument
+        >>> with Client() as client:
+        ...     run = client.create_run("moves", groups=1, pool={"environments": ["toll-road"]})
+        ...     text = client.export_run(run.run).model_dump_json()
+        ...     moved = client.import_run(RunDocument.model_validate_json(text))
+        ...     print(moved.run.name, moved.run.run != run.run)
+        moves True
+    """
 
     format: str
     settings: dict[str, Any]

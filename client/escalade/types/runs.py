@@ -15,7 +15,17 @@ from escalade.types.scoring import ScoringSettings
 
 
 class Stratum(Request):
-    """A part of the pool and how much of each batch it gets; the first stratum that matches an environment has it."""
+    """A part of the pool and how much of each batch it gets; the first stratum that matches an environment has it.
+
+    Example:
+        >>> from escalade import Client, CurriculumSettings, Stratum
+        >>> strata = [Stratum(answer_type="array", share=0.25), Stratum(answer_type="number", weight=1.0)]
+        >>> with Client() as client:
+        ...     run = client.create_run("a quarter", curriculum=CurriculumSettings(strata=strata), groups=4)
+        ...     batch = client.batch(run.run, 0)
+        ...     print(sum(group.answer_type == "array" for group in batch.groups))
+        1
+    """
 
     tag: str | None = Field(default=None, max_length=80)
     answer_type: AnswerType | None = None
@@ -26,7 +36,16 @@ class Stratum(Request):
 
 
 class CurriculumSettings(Request):
-    """Which policy a run follows, with its constants."""
+    """Which policy a run follows, with its constants.
+
+    Example:
+        >>> from escalade import Client, CurriculumSettings
+        >>> settings = CurriculumSettings(policy="fixed", constants={"share": 0.5})
+        >>> with Client() as client:
+        ...     run = client.create_run("half", curriculum=settings, groups=1, pool={"environments": ["toll-road"]})
+        ...     print(client.batch(run.run, 0).groups[0].level)
+        8
+    """
 
     policy: str = Field(default="bayes", max_length=40)
     """`bayes`, `scaler` (the paper's), `staircase`, `rlve`, `adarft`, `learnability`, `fixed` or `uniform`."""
@@ -37,7 +56,15 @@ class CurriculumSettings(Request):
 
 
 class PoolFilter(Request):
-    """Which environments a run draws from: those that pass every filter given."""
+    """Which environments a run draws from: those that pass every filter given.
+
+    Example:
+        >>> from escalade import Client, PoolFilter
+        >>> with Client() as client:
+        ...     run = client.create_run("dynamic", pool=PoolFilter(tags=["dp"], statuses=["unverified"]))
+        ...     print(run.pool_size > 1)
+        True
+    """
 
     environments: list[str] | None = None
     """Slugs; None is all."""
@@ -143,7 +170,20 @@ class Batch(Response):
 
 
 class AttemptReport(Request):
-    """One rollout's answer to one group."""
+    r"""One rollout's answer to one group.
+
+    Example:
+        >>> from escalade import AttemptReport, Client
+        >>> with Client() as client:
+        ...     run = client.create_run("one", groups=1, rollouts=2, pool={"environments": ["toll-road"]})
+        ...     group = client.batch(run.run, 0).groups[0]
+        ...     results = client.report(run.run, [
+        ...         AttemptReport(group=group.group, rollout=0, completion="It is \\boxed{-1}", completion_tokens=7),
+        ...         AttemptReport(group=group.group, rollout=1, score=1.0),  # judged by the trainer itself
+        ...     ])
+        ...     print([outcome.verdict for outcome in results.outcomes], results.closed == [group.group])
+        ['wrong', 'reported'] True
+    """
 
     group: str = Field(max_length=40)
     rollout: int | None = Field(default=None, ge=0)

@@ -30,7 +30,16 @@ brought its own score."""
 
 
 class ScoreItem(Request):
-    """One completion to judge."""
+    """One completion to judge.
+
+    Example:
+        >>> from escalade import Client, ScoreItem
+        >>> with Client() as client:
+        ...     asked = client.instances("toll-road", level=1, count=2).instances
+        ...     items = [ScoreItem(instance=one.instance, completion="I do not know") for one in asked]
+        ...     print([outcome.verdict for outcome in client.score(items).outcomes])
+        ['no_answer', 'no_answer']
+    """
 
     instance: str = Field(max_length=80)
     completion: str = Field(max_length=MAX_COMPLETION_CHARS)

@@ -10,13 +10,21 @@ from escalade._fields import RunFields
 
 
 def test_all_names_every_public_member():
-    members = {
-        name for name, value in vars(escalade).items() if not name.startswith("_") and not inspect.ismodule(value)
-    }
-    assert members == set(escalade.__all__)
+    for module in (escalade, types):
+        members = {
+            name for name, value in vars(module).items() if not name.startswith("_") and not inspect.ismodule(value)
+        }
+        assert members == set(module.__all__)
     assert escalade.__all__ == sorted(escalade.__all__)
     assert set(errors.__all__) <= set(escalade.__all__)
-    assert all(hasattr(types, name) for name in types.__all__)
+
+
+def test_every_public_name_says_what_it_is():
+    for module in (escalade, types):
+        classes = [getattr(module, name) for name in module.__all__ if inspect.isclass(getattr(module, name))]
+        assert len(classes) > 10
+        # Not inherited, which would say what another class is.
+        assert [kind for kind in classes if not (kind.__doc__ and kind.__doc__ != kind.__mro__[1].__doc__)] == []
 
 
 def test_every_error_is_an_escalade_error_with_its_own_code():
