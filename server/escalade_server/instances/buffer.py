@@ -9,16 +9,15 @@ sandbox works, and of two processes that draw at once one's work is stored.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakValueDictionary
 
 from escalade_sandbox.types import Sandbox
-from escalade_server.errors import EscaladeError, LevelUnavailable
+from escalade_server.errors import LevelUnavailable
+from escalade_server.instances.ahead import Ahead
 from escalade_server.instances.generation import Made, Unmade, hash_text, make, require_sound
 from escalade_server.instances.seeds import Split, instance_id, seed_at, stream_id
 from escalade_server.instances.versions import Version
@@ -34,8 +33,6 @@ MAX_SEEDS = 256
 """Seeds looked at in one job."""
 KEPT_REACHES = 16_384
 """Streams of which it is remembered how far they have been drawn from."""
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +84,9 @@ class Buffer:
         self._sandbox = sandbox
         self._size = size
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._ahead: dict[str, asyncio.Task[None]] = {}
+        self._ahead: Ahead[str] = Ahead("drawing ahead")
         self._reached: OrderedDict[str, int] = OrderedDict()
         """Draws that each stream has at least: they never become fewer, so nobody need ask the database again."""
-        self._patience = asyncio.Semaphore(2)
 
     @property
     def reserve(self) -> int:
@@ -150,32 +146,15 @@ class Buffer:
         stream = source.stream
         if stream in self._ahead or self._reached.get(stream, 0) >= through:
             return
-
-        async def work() -> None:
-            with suppress(EscaladeError):
-                async with self._patience:
-                    await self.fill(source, through)
-
-        def finished(task: asyncio.Task[None]) -> None:
-            self._ahead.pop(stream, None)
-            if not task.cancelled() and (fault := task.exception()) is not None:
-                log.error("drawing ahead failed", exc_info=fault)
-
-        task = asyncio.create_task(work(), name=f"draw ahead {stream[:8]}")
-        self._ahead[stream] = task
-        task.add_done_callback(finished)
+        self._ahead.start(stream, lambda: self.fill(source, through))
 
     async def idle(self) -> None:
         """Wait until nothing is being drawn ahead."""
-        while self._ahead:
-            await asyncio.wait(list(self._ahead.values()))
+        await self._ahead.idle()
 
     async def close(self) -> None:
         """Stop drawing ahead."""
-        tasks = list(self._ahead.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._ahead.close()
 
     def _remember(self, stream: str, draws: int) -> None:
         self._reached[stream] = draws

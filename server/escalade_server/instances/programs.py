@@ -8,10 +8,9 @@ as an instance is served. No transaction is open while the sandbox works.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TypeVar
 from weakref import WeakValueDictionary
@@ -19,6 +18,7 @@ from weakref import WeakValueDictionary
 from escalade.types import ProgramSettings
 from escalade_sandbox.types import Sandbox
 from escalade_server.errors import EscaladeError, LevelUnavailable, SandboxFailed, SandboxQueueFull
+from escalade_server.instances.ahead import Ahead
 from escalade_server.instances.buffer import Buffer, Source
 from escalade_server.instances.generation import checker_of
 from escalade_server.instances.limits import limits_of, measure, of_document, to_document
@@ -38,7 +38,6 @@ CALIBRATED = 10
 KEPT = 16_384
 """Limits, and sets that are known to be made, that are remembered."""
 
-log = logging.getLogger(__name__)
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
@@ -79,8 +78,7 @@ class Programs:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._limits: OrderedDict[str, ProgramLimits] = OrderedDict()
         self._made: OrderedDict[tuple[str, int], None] = OrderedDict()
-        self._ahead: dict[tuple[str, int], asyncio.Task[None]] = {}
-        self._patience = asyncio.Semaphore(2)
+        self._ahead: Ahead[tuple[str, int]] = Ahead("preparing for programs")
 
     async def limits(self, source: Source) -> ProgramLimits:
         """What programs may use at an assignment, measured now unless it was.
@@ -126,21 +124,12 @@ class Programs:
             return
 
         async def work() -> None:
-            with suppress(EscaladeError):
-                async with self._patience:
-                    await self.limits(source)
-                    if count:
-                        await self._buffer.fill(source, count)
-                    _keep(self._made, key, None)
+            await self.limits(source)
+            if count:
+                await self._buffer.fill(source, count)
+            _keep(self._made, key, None)
 
-        def finished(task: asyncio.Task[None]) -> None:
-            self._ahead.pop(key, None)
-            if not task.cancelled() and (fault := task.exception()) is not None:
-                log.error("preparing for programs failed", exc_info=fault)
-
-        task = asyncio.create_task(work(), name=f"prepare programs {key[0][:8]}")
-        self._ahead[key] = task
-        task.add_done_callback(finished)
+        self._ahead.start(key, work)
 
     async def judge(self, asked: Sequence[Asked], *, owner: str) -> AsyncGenerator[dict[int, Judgement], None]:
         """Judge programs, portion by portion; the keys are the places of those asked for.
@@ -172,15 +161,11 @@ class Programs:
 
     async def idle(self) -> None:
         """Wait until nothing is being made ahead."""
-        while self._ahead:
-            await asyncio.wait(list(self._ahead.values()))
+        await self._ahead.idle()
 
     async def close(self) -> None:
         """Stop making things ahead."""
-        tasks = list(self._ahead.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._ahead.close()
 
     async def _task(self, asked: Asked) -> Task | EscaladeError:
         source, count = asked.hidden, asked.settings.instances

@@ -17,6 +17,7 @@ from escalade_server.errors import EscaladeError
 from escalade_server.scoring.checkers import Case, Checked, CheckProgram, check_all
 from escalade_server.scoring.comparators import beyond, compare, is_too_long
 from escalade_server.scoring.credit import share
+from escalade_server.scoring.execution import patiently
 from escalade_server.scoring.expressions import NOTHING_KNOWN, Known
 from escalade_server.scoring.extraction import Extraction, extract_answer
 from escalade_server.scoring.feedback import form_hint, shape_hint
@@ -149,7 +150,7 @@ async def _check(
 ) -> dict[int, Judgement]:
     cases = [Case(questions[index].input, found.text or "", questions[index].truth) for index, found in asked]
     try:
-        results = await check_all(sandbox, checker, cases)
+        results = await patiently(lambda: check_all(sandbox, checker, cases))
     except EscaladeError as fault:
         results = [Checked("undecided", fault.detail)] * len(cases)
     return {
