@@ -11,8 +11,6 @@ import logging
 import random
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import httpx
@@ -21,6 +19,7 @@ from pydantic import ValidationError
 from escalade import _requests, errors
 from escalade._requests import Answer, Call
 from escalade.types import Job, Problem
+from escalade.types.headers import retry_after_s
 
 logger = logging.getLogger("escalade")
 
@@ -154,7 +153,7 @@ def _failure(call: Call[Any], reply: httpx.Response | httpx.HTTPError, url: str)
 def _from_response(response: httpx.Response, url: str) -> errors.EscaladeError:
     status = response.status_code
     kind = _BY_STATUS.get(status) or (errors.ServerError if status >= 500 else errors.InvalidRequest)
-    wait_s = retry_after_s(response)
+    wait_s = retry_after_s(response.headers)
     try:
         problem = Problem.model_validate_json(response.content)
     except ValidationError:
@@ -163,19 +162,6 @@ def _from_response(response: httpx.Response, url: str) -> errors.EscaladeError:
         return kind(detail, code=f"http_{status}", status=status, retry_after_s=wait_s)
     detail = problem.detail or problem.title
     return kind(detail, code=problem.code, status=status, request_id=problem.request_id, retry_after_s=wait_s)
-
-
-def retry_after_s(response: httpx.Response) -> float | None:
-    """Read `Retry-After`, given in seconds or as a date; a date counts from the server's own clock."""
-    value = response.headers.get("Retry-After", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value)
-    try:
-        times = [parsedate_to_datetime(text) for text in (value, response.headers.get("Date", ""))]
-    except ValueError:
-        return None
-    until, now = (time.replace(tzinfo=time.tzinfo or UTC) for time in times)
-    return max((until - now).total_seconds(), 0.0)
 
 
 def _transient(failure: errors.EscaladeError) -> bool:

@@ -13,8 +13,6 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit, urlunsplit
 
@@ -22,6 +20,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from escalade.types import Message
+from escalade.types.headers import retry_after_s
 from escalade_server.errors import LlmRefused, LlmUnavailable
 from escalade_server.settings import Settings
 
@@ -232,7 +231,7 @@ class Endpoint:
         if status in (408, 429) or status >= 500:
             if _code(content) in _HOPELESS_CODES:
                 return LlmRefused(f"{self._url} answered {told}. Waiting does not help: look at the account's quota.")
-            return _Transient(f"{self._url} answered {told}", retry_after_s(response))
+            return _Transient(f"{self._url} answered {told}", retry_after_s(response.headers))
         remedies = {
             401: "check ESCALADE_LLM_KEY",
             403: "check ESCALADE_LLM_KEY and what it may do",
@@ -286,19 +285,6 @@ def open_endpoint(settings: Settings) -> Endpoint | None:
         timeout_s=settings.llm_timeout_s,
         max_tokens=settings.llm_max_tokens,
     )
-
-
-def retry_after_s(response: httpx.Response) -> float | None:
-    """Read `Retry-After`, given in seconds or as a date; a date counts from the endpoint's own clock."""
-    value = response.headers.get("Retry-After", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value)
-    try:
-        times = [parsedate_to_datetime(text) for text in (value, response.headers.get("Date", ""))]
-    except ValueError:
-        return None
-    until, now = (time.replace(tzinfo=time.tzinfo or UTC) for time in times)
-    return max((until - now).total_seconds(), 0.0)
 
 
 def storable(text: str) -> str:

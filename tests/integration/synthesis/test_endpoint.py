@@ -2,13 +2,12 @@
 
 import logging
 
-import httpx
 import pytest
 
 from escalade.types import Message
 from escalade_server.errors import LlmRefused, LlmUnavailable
 from escalade_server.settings import Settings
-from escalade_server.synthesis.endpoint import open_endpoint, retry_after_s
+from escalade_server.synthesis.endpoint import open_endpoint
 
 SCHEMA = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
 MESSAGES = [Message(role="system", content="Be brief."), Message(role="user", content="Go on.")]
@@ -153,19 +152,6 @@ async def test_what_no_database_stores_is_replaced(fake, say, make_endpoint):
     text = (await ask(make_endpoint())).text
     assert "\0" not in text
     assert text.encode().decode() == text
-
-
-def test_retry_after_reads_seconds_and_dates():
-    def asked(**headers):
-        return retry_after_s(
-            httpx.Response(429, headers={key.replace("_", "-"): value for key, value in headers.items()})
-        )
-
-    assert asked(Retry_After="3") == 3
-    assert asked(Retry_After="Thu, 01 Jan 2026 00:01:00 GMT", Date="Thu, 01 Jan 2026 00:00:20 GMT") == 40
-    assert asked(Retry_After="Thu, 01 Jan 2026 00:00:00 GMT", Date="Thu, 01 Jan 2026 00:00:20 GMT") == 0
-    assert asked(Retry_After="soon") is None
-    assert asked() is None
 
 
 @pytest.mark.parametrize(
