@@ -208,9 +208,23 @@ async def answer(
 
 
 async def run_solutions(
-    sandbox: Sandbox, *, version: str, definition: Definition, solutions: Sequence[Solution], inputs: Sequence[str]
+    sandbox: Sandbox,
+    *,
+    version: str,
+    definition: Definition,
+    solutions: Sequence[Solution],
+    inputs: Sequence[str],
+    stop_on_failure: bool = False,
 ) -> list[JobResult]:
     """Run solutions on all inputs within the definition's limits, one job each, all asked for at once.
+
+    Args:
+        sandbox: Where they run.
+        version: The definition's hash.
+        definition: Whose solutions they are.
+        solutions: Which.
+        inputs: On what.
+        stop_on_failure: Leave out a solution's further inputs once it has crashed or run out of something.
 
     Raises:
         SandboxFailed: The sandbox cannot be reached or failed twice.
@@ -218,7 +232,17 @@ async def run_solutions(
     """
     limits = reference_limits(definition)
     each = [Input(stdin=text.encode()) for text in inputs]
-    jobs = [Job(program_of(solution), each, limits, trust=Trust.TRUSTED, domain=version) for solution in solutions]
+    jobs = [
+        Job(
+            program_of(solution),
+            each,
+            limits,
+            trust=Trust.TRUSTED,
+            domain=version,
+            stop_on_failure=stop_on_failure,
+        )
+        for solution in solutions
+    ]
     return await asyncio.gather(*(run(sandbox, job) for job in jobs))
 
 

@@ -54,12 +54,19 @@ class Ballot:
         return f"{len(ends)} of {len(done.results)} runs gave no answer: {how}{f' ({words[-1]})' if words else ''}"
 
 
-async def run_ballot(trial: Trial, solutions: Sequence[Solution], inputs: Sequence[str]) -> Ballot:
-    """Run solutions on distinct inputs; nobody has voted yet."""
+async def run_ballot(
+    trial: Trial, solutions: Sequence[Solution], inputs: Sequence[str], *, stop_on_failure: bool = False
+) -> Ballot:
+    """Run solutions on distinct inputs, each to its first failure where it is to stop there; nobody has voted yet."""
     if not inputs:
         return Ballot(solutions, inputs, [JobResult(()) for _ in solutions], [])
     finished = await run_solutions(
-        trial.sandbox, version=trial.version, definition=trial.definition, solutions=solutions, inputs=inputs
+        trial.sandbox,
+        version=trial.version,
+        definition=trial.definition,
+        solutions=solutions,
+        inputs=inputs,
+        stop_on_failure=stop_on_failure,
     )
     outputs: list[dict[int, str]] = [{} for _ in inputs]
     for number, done in enumerate(finished):

@@ -18,6 +18,8 @@ from escalade_server.synthesis.trial import Trial
 
 PART = 256
 """Inputs on which all are tried that have not been caught."""
+LONGEST = 32
+"""Inputs, the longest ones, on which those are tried that need not be caught: each may take the whole time limit."""
 
 
 async def check_wrong(trial: Trial, truths: Mapping[str, str]) -> bool:
@@ -27,19 +29,20 @@ async def check_wrong(trial: Trial, truths: Mapping[str, str]) -> bool:
     must = [one for one in wrong if one.expected == "wrong_answer"]
     if not wrong:
         return trial.conclude("wrong_solutions", True, "The source has no wrong solutions: nothing was checked.")
-    left, inputs = list(wrong), list(truths)
+    others = [one for one in wrong if one not in must]
+    missed, inputs = list(must), list(truths)
     for start in range(0, len(inputs), PART):
-        if not left:
+        if not missed:
             break
-        left = await _uncaught(trial, left, {text: truths[text] for text in inputs[start : start + PART]})
-    missed = [one for one in must if one in left]
+        missed = await _uncaught(trial, missed, {text: truths[text] for text in inputs[start : start + PART]})
+    longest = sorted(inputs, key=len, reverse=True)[:LONGEST]
+    passed = await _uncaught(trial, others, {text: truths[text] for text in longest}) if others else []
     share = 1 - len(missed) / len(must) if must else 1.0
-    others = len(wrong) - len(must)
     finding = f"{len(must) - len(missed)} of {len(must)} solutions known to be wrong give a wrong answer"
     finding += f" on some of {len(inputs)} inputs"
     if others:
-        caught = others - (len(left) - len(missed))
-        finding += f"; {caught} of {others} known to be slow or to crash fail as well"
+        caught = len(others) - len(passed)
+        finding += f"; {caught} of {len(others)} known to be slow or to crash fail as well"
     return trial.conclude(
         "wrong_solutions",
         share >= trial.thresholds.min_wrong_caught,
@@ -60,8 +63,8 @@ async def check_wrong(trial: Trial, truths: Mapping[str, str]) -> bool:
 
 async def _uncaught(trial: Trial, solutions: list[Solution], truths: Mapping[str, str]) -> list[Solution]:
     inputs = list(truths)
-    ballot = await run_ballot(trial, solutions, inputs)
-    # Who answers nothing on an input is caught there.
+    ballot = await run_ballot(trial, solutions, inputs, stop_on_failure=True)
+    # Who answers nothing on an input is caught there, and need not run on the others.
     caught = {number for outputs in ballot.outputs for number in range(len(solutions)) if number not in outputs}
     pairs = [
         (number, Case(text, outputs[number], truths[text]))
