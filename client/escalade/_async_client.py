@@ -10,7 +10,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -334,3 +334,12 @@ class AsyncClient(_async_runs.AsyncRunMethods, _async_syntheses.AsyncSynthesisMe
             )
         except httpx.HTTPError as error:
             return error
+
+    async def _listen(self, call: Call[None]) -> AsyncGenerator[bytes, None]:
+        # Not of the pool: whoever listens may call others meanwhile, and would wait for the slot that it holds.
+        stream = _base.stream_options(call)
+        with suppress(httpx.HTTPError):
+            async with httpx.AsyncClient(**self._http_options()) as http, http.stream(**stream) as response:
+                if _base.is_stream(response):
+                    async for chunk in response.aiter_bytes():
+                        yield chunk

@@ -1,17 +1,22 @@
 """What the asynchronous client does with problems, syntheses and jobs.
 
-Guarantee: every method is one call of `_synthesis`; each may be tried again without doing its work twice.
+Guarantee: every method is one call of `_synthesis`, or listens to a job; each may be tried again without doing its work
+twice.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 
 from escalade import _base, _synthesis
+from escalade._listening import Listener
 from escalade._requests import Answer, Call, Item
+from escalade._retry import Flow
 from escalade.types import (
     Job,
+    JobEvent,
     JobStatus,
     Page,
     ProblemRequest,
@@ -29,6 +34,12 @@ class AsyncSynthesisMethods(_base.BaseClient, ABC):
 
     @abstractmethod
     def _items(self, call: Call[Page[Item]]) -> AsyncIterator[Item]: ...
+
+    @abstractmethod
+    async def _drive(self, flow: Flow[Answer]) -> Answer: ...
+
+    @abstractmethod
+    def _listen(self, call: Call[None]) -> AsyncGenerator[bytes, None]: ...
 
     async def add_problem(self, problem: ProblemRequest) -> ProblemSummary:
         """Add one problem, or renew it where its content is another; needs an admin key."""
@@ -79,6 +90,31 @@ class AsyncSynthesisMethods(_base.BaseClient, ABC):
     def job_items(self, job: str, *, limit: int | None = None) -> AsyncIterator[SynthesisItem]:
         """List a synthesis's problems and what became of each."""
         return self._items(_synthesis.items(job, limit))
+
+    async def job_events(self, job: str, *, after: int = 0) -> AsyncIterator[JobEvent]:
+        """Follow a job: `item` for each problem as it is finished, `progress`, and `end` with the finished job.
+
+        Where the stream breaks it is taken up again behind the last item, and where none can be had the job is polled.
+        The connection is one of its own, outside of `max_concurrency`; close the iterator to end before the job does.
+
+        Args:
+            job: The job.
+            after: Leave out the items up to this number, as after an earlier call that was broken off.
+
+        Raises:
+            NotFound: There is no such job.
+        """
+        listener = Listener(job, after)
+        while not listener.ended:
+            if listener.streams:
+                async with aclosing(self._listen(listener.begin())) as chunks:
+                    async for chunk in chunks:
+                        for event in listener.hear(chunk):
+                            yield event
+                        if listener.ended:
+                            return
+            for event in await self._drive(listener.recover()):
+                yield event
 
     async def cancel_job(self, job: str) -> Job:
         """Cancel a job; what it has finished stays. Needs an admin key."""

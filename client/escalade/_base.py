@@ -13,7 +13,7 @@ from typing import TypedDict
 
 import httpx
 
-from escalade import _requests, _retry
+from escalade import _listening, _requests, _retry
 from escalade._requests import Answer, Call
 from escalade.errors import InvalidRequest
 from escalade.settings import resolve_endpoint
@@ -113,6 +113,26 @@ def request_options(exchange: _retry.Exchange) -> tuple[str, str, httpx.QueryPar
     # No pool timeout: a call enters the pool only with one of as many slots as there are connections.
     timeout = httpx.Timeout(exchange.timeout_s, connect=min(CONNECT_TIMEOUT_S, exchange.timeout_s), pool=None)
     return exchange.call.method, exchange.call.path, httpx.QueryParams(exchange.call.query), timeout
+
+
+class StreamOptions(TypedDict):
+    """What both `stream` methods of the HTTP library take."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    timeout: httpx.Timeout
+
+
+def stream_options(call: Call[None]) -> StreamOptions:
+    """Spell out a call whose answer is read piece by piece."""
+    timeout = httpx.Timeout(_listening.SILENCE_S, connect=CONNECT_TIMEOUT_S)
+    return StreamOptions(method=call.method, url=call.path, headers=dict(call.headers), timeout=timeout)
+
+
+def is_stream(response: httpx.Response) -> bool:
+    """Whether the answer is a stream of events; what else it may be, an ordinary call finds out."""
+    return response.is_success and response.headers.get("Content-Type", "").startswith("text/event-stream")
 
 
 def _no_certificates() -> ssl.SSLContext:

@@ -1,17 +1,22 @@
 """What the synchronous client does with problems, syntheses and jobs.
 
-Guarantee: every method is one call of `_synthesis`; each may be tried again without doing its work twice.
+Guarantee: every method is one call of `_synthesis`, or listens to a job; each may be tried again without doing its work
+twice.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 
 from escalade import _base, _synthesis
+from escalade._listening import Listener
 from escalade._requests import Answer, Call, Item
+from escalade._retry import Flow
 from escalade.types import (
     Job,
+    JobEvent,
     JobStatus,
     Page,
     ProblemRequest,
@@ -29,6 +34,12 @@ class SynthesisMethods(_base.BaseClient, ABC):
 
     @abstractmethod
     def _items(self, call: Call[Page[Item]]) -> Iterator[Item]: ...
+
+    @abstractmethod
+    def _drive(self, flow: Flow[Answer]) -> Answer: ...
+
+    @abstractmethod
+    def _listen(self, call: Call[None]) -> Generator[bytes, None, None]: ...
 
     def add_problem(self, problem: ProblemRequest) -> ProblemSummary:
         """Add one problem, or renew it where its content is another; needs an admin key."""
@@ -79,6 +90,29 @@ class SynthesisMethods(_base.BaseClient, ABC):
     def job_items(self, job: str, *, limit: int | None = None) -> Iterator[SynthesisItem]:
         """List a synthesis's problems and what became of each."""
         return self._items(_synthesis.items(job, limit))
+
+    def job_events(self, job: str, *, after: int = 0) -> Iterator[JobEvent]:
+        """Follow a job: `item` for each problem as it is finished, `progress`, and `end` with the finished job.
+
+        Where the stream breaks it is taken up again behind the last item, and where none can be had the job is polled.
+        The connection is one of its own, outside of `max_concurrency`; close the iterator to end before the job does.
+
+        Args:
+            job: The job.
+            after: Leave out the items up to this number, as after an earlier call that was broken off.
+
+        Raises:
+            NotFound: There is no such job.
+        """
+        listener = Listener(job, after)
+        while not listener.ended:
+            if listener.streams:
+                with closing(self._listen(listener.begin())) as chunks:
+                    for chunk in chunks:
+                        yield from listener.hear(chunk)
+                        if listener.ended:
+                            return
+            yield from self._drive(listener.recover())
 
     def cancel_job(self, job: str) -> Job:
         """Cancel a job; what it has finished stays. Needs an admin key."""

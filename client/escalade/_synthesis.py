@@ -6,6 +6,7 @@ Guarantee: pure, like `_requests`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from escalade import _requests
 from escalade._requests import Call
@@ -64,6 +65,12 @@ def jobs(status: JobStatus | None, kind: str | None, limit: int | None) -> Call[
 def items(job: str, limit: int | None) -> Call[Page[SynthesisItem]]:
     """Build the first page's call."""
     return _requests.json_list(("jobs", job, "items"), SynthesisItem, limit=limit)
+
+
+def listen(job: str, after: int) -> Call[None]:
+    """Build the call that opens the stream of a job's events behind an item's number."""
+    headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": str(after)} if after else {})
+    return replace(_requests.plain("GET", ("jobs", job, "events"), lambda body: None), headers=headers, retry=False)
 
 
 def cancel(job: str) -> Call[Job]:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -355,3 +356,10 @@ class Client(_runs.RunMethods, _syntheses.SynthesisMethods):
             )
         except httpx.HTTPError as error:
             return error
+
+    def _listen(self, call: Call[None]) -> Generator[bytes, None, None]:
+        # Not of the pool: whoever listens may call others meanwhile, and would wait for the slot that it holds.
+        stream = _base.stream_options(call)
+        with suppress(httpx.HTTPError), httpx.Client(**self._http_options()) as http, http.stream(**stream) as response:
+            if _base.is_stream(response):
+                yield from response.iter_bytes()

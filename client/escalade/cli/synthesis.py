@@ -6,7 +6,6 @@ Ctrl-C leaves the job running on the server.
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -19,8 +18,6 @@ from escalade.cli.app import CommandError, open_client
 from escalade.cli.imports import send
 from escalade.cli.options import Json, reals
 from escalade.types import Funnel, ImportFormat, Job
-
-LOOK_S = 0.5
 
 
 def synthesize(
@@ -82,11 +79,13 @@ def _watched(client: Client, job: Job) -> Job:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
         task = progress.add_task(job.job, total=job.total)
-        while job.status in ("queued", "running"):
-            time.sleep(LOOK_S)
-            job = client.job(job.job)
-            doing = ", ".join(f"{name}: {text}" for name, text in sorted(job.activity.items()))
-            progress.update(task, completed=job.done, description=output.clean(doing or job.status)[:80])
+        for event in client.job_events(job.job):
+            if event.job is not None:
+                job = event.job
+                doing = ", ".join(f"{name}: {text}" for name, text in sorted(job.activity.items()))
+                progress.update(task, completed=job.done, description=output.clean(doing or job.status)[:80])
+            else:
+                progress.update(task, completed=event.sequence)
     return job
 
 

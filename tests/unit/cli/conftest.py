@@ -21,6 +21,7 @@ def _load(name):
 
 _load("fake_api")
 _load("fake_histories")
+_load("fake_syntheses")
 
 
 @pytest.fixture

@@ -358,9 +358,9 @@ def _handler(api: FakeApi) -> type[BaseHTTPRequestHandler]:
             api.requests.append(request)
             with api.counted():
                 status, extra, content = self._outcome(request)
-            if status is None:
+            if status is None or callable(content):
                 self.close_connection = True
-                return
+                return content(self) if callable(content) else None
             self.send_response(status)
             for name, value in extra.items():
                 self.send_header(name, value)
@@ -368,7 +368,7 @@ def _handler(api: FakeApi) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(content)
 
-        def _outcome(self, request: Recorded) -> tuple[int | None, dict[str, str], bytes]:
+        def _outcome(self, request: Recorded) -> tuple[int | None, dict[str, str], Any]:
             fault = api.next_fault()
             if fault is not None:
                 if fault.after:
@@ -383,15 +383,15 @@ def _handler(api: FakeApi) -> type[BaseHTTPRequestHandler]:
                 status, answer = api.answer(request)
             except Refusal as refusal:
                 return refusal.status, {}, _problem(refusal.status, refusal.code, refusal.detail)
-            return status, {}, b"" if answer is None else json.dumps(answer).encode()
+            content = b"" if answer is None else answer if callable(answer) else json.dumps(answer).encode()
+            return status, {}, content
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
 
         def date_time_string(self, timestamp: float | None = None) -> str:
             return "Thu, 01 Jan 2026 00:00:00 GMT"
 
-        def log_message(self, format: str, *args: object) -> None:
-            pass
+        def log_message(self, format: str, *args: object) -> None: ...
 
     return Handler
 
