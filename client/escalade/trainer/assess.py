@@ -6,11 +6,12 @@ environment versions, count and seed; the server judges every answer, and what i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from escalade import Client, ScoreItem
 from escalade.trainer.policies import Sampling, Writer
+from escalade.trainer.tallies import Tally
 from escalade.types import Instance, Template
 
 AT_ONCE = 64
@@ -40,28 +41,46 @@ def questions(
     return found
 
 
-def assess(
-    writer: Writer, client: Client, asked: Sequence[Instance], *, rollouts: int, sampling: Sampling, seed: int
-) -> list[Cell]:
-    """Answer the instances and have the answers judged; one cell per environment and level."""
+def ask(
+    writer: Writer,
+    client: Client,
+    asked: Sequence[Instance],
+    *,
+    rollouts: int,
+    sampling: Sampling,
+    seed: int,
+    told: Callable[[int], None] = lambda answered: None,
+) -> list[Tally]:
+    """Answer the instances and have the answers judged; `told` hears how many are answered so far."""
     # Prompts of like length together, so that little is spent on padding.
     ordered = sorted(asked, key=lambda one: len(one.messages[-1].content))
-    items: list[ScoreItem] = []
+    tallies: list[Tally] = []
     for first in range(0, len(ordered), AT_ONCE):
         some = ordered[first : first + AT_ONCE]
         texts = writer.write([one.messages for one in some], rollouts=rollouts, sampling=sampling, seed=seed + first)
-        items += [
+        items = [
             ScoreItem(instance=one.instance, completion=text)
             for one, written in zip(some, texts, strict=True)
             for text in written
         ]
-    outcomes = client.score(items).outcomes
-    places = [(one.environment, one.level or 0) for one in ordered for _ in range(rollouts)]
-    right, scored = dict.fromkeys(places, 0), dict.fromkeys(places, 0)
-    for place, outcome in zip(places, outcomes, strict=True):
-        if outcome.accuracy is not None:
-            right[place] += outcome.accuracy
-            scored[place] += 1
+        judged = [outcome.accuracy for outcome in client.score(items).outcomes]
+        for place, one in enumerate(some):
+            known = [right for right in judged[place * rollouts : (place + 1) * rollouts] if right is not None]
+            tallies.append(Tally(one.environment, one.level or 0, one.instance, sum(known), len(known)))
+        told(len(tallies))
+    return tallies
+
+
+def assess(
+    writer: Writer, client: Client, asked: Sequence[Instance], *, rollouts: int, sampling: Sampling, seed: int
+) -> list[Cell]:
+    """Answer the instances and have the answers judged; one cell per environment and level."""
+    right: dict[tuple[str, int], int] = {}
+    scored: dict[tuple[str, int], int] = {}
+    for one in ask(writer, client, asked, rollouts=rollouts, sampling=sampling, seed=seed):
+        place = one.environment, one.level
+        right[place] = right.get(place, 0) + one.right
+        scored[place] = scored.get(place, 0) + one.scored
     return [Cell(*place, right[place], scored[place]) for place in sorted(right)]
 
 

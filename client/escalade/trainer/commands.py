@@ -1,6 +1,6 @@
-"""`escalade train`.
+"""`escalade train` and `escalade evaluate`.
 
-Guarantee: without torch the command is left out and named as missing; torch itself is imported when training begins.
+Guarantee: without torch the commands are left out and named as missing; torch itself is imported when they run.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from escalade.cli.app import open_client
 
 
 def register(app: typer.Typer) -> None:
-    """Add `train`.
+    """Add `train` and `evaluate`.
 
     Raises:
         ImportError: Something that the extra brings is not installed.
@@ -24,7 +24,10 @@ def register(app: typer.Typer) -> None:
     for name in ("torch", "yaml"):
         if find_spec(name) is None:
             raise ImportError(f"no module named {name}", name=name)
+    from escalade.trainer.evaluate import evaluate
+
     app.command("train")(train)
+    app.command("evaluate")(evaluate)
 
 
 def train(
