@@ -1,15 +1,18 @@
 """Answers that are not unique: a checker judges them in the sandbox, in one job, and never turns a fault into a 0."""
 
+import asyncio
 from typing import Any
 
 import httpx
 import pytest
 
-from escalade_sandbox.types import Job, JobResult, Program, Sandbox, SandboxUnavailable
+from escalade.types import AnswerSpec
+from escalade_sandbox.types import Job, JobResult, Limits, Program, Sandbox, SandboxUnavailable
 from escalade_server.api.services import Services
 from escalade_server.problems import service as problems
 from escalade_server.problems.builtin import load_catalogue
 from escalade_server.scoring.checkers import Case, CheckProgram, check_all
+from escalade_server.scoring.judging import Question, judge_all
 from escalade_server.storage import instances
 
 KATTIS = """
@@ -53,6 +56,56 @@ async def test_every_protocol_accepts_refuses_and_admits_confusion(
     said = await check_all(sandbox, checker, cases)
     assert [one.verdict for one in said] == ["accepted", "accepted", "wrong", "undecided"]
     assert "did not decide" in said[3].detail
+
+
+HANGS = """
+def check(input, answer, reference):
+    while answer.strip() == "hang":
+        pass
+    return answer == reference
+"""
+
+
+async def test_an_answer_that_hangs_its_checker_is_an_error_and_the_others_are_judged(sandbox: Sandbox) -> None:
+    """One answer meets its own limit, in whichever place of the job; nobody else's verdict is lost."""
+    limits = Limits(cpu_s=0.5, wall_s=10.0)
+    checker = CheckProgram(Program("python", HANGS, function="check"), "function", "version", limits=limits)
+    answers = ["7", "hang", "8", "7", "hang", "7"]
+    questions = [
+        Question(AnswerSpec(type="checked"), "7", f"\\boxed{{{answer}}}", input="7", checker=checker)
+        for answer in answers
+    ]
+    typed = Question(AnswerSpec(type="number"), "7", "\\boxed{7}")
+    judged = await judge_all(sandbox, [*questions, typed])
+    assert [one.verdict for one in judged] == ["accepted", None, "wrong", "accepted", None, "accepted", "accepted"]
+    assert [one.outcome for one in judged].count("error") == 2
+    assert "time_limit" in (judged[1].detail or "")
+
+
+async def test_a_slow_checker_holds_up_no_other_request(sandbox: Sandbox) -> None:
+    """By the order of events: while one environment's checker does not come back, another's answers are judged."""
+    release, waiting = asyncio.Event(), asyncio.Event()
+
+    class Slow:
+        async def run(self, job: Job) -> JobResult:
+            if job.domain == "slow":
+                waiting.set()
+                await release.wait()
+            return await sandbox.run(job)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(sandbox, name)
+
+    def asked(domain: str) -> list[Question]:
+        checker = CheckProgram(Program("python", FUNCTION, function="check"), "function", domain)
+        return [Question(AnswerSpec(type="checked"), "7", "\\boxed{3 4}", input="7", checker=checker)]
+
+    slow = asyncio.create_task(judge_all(Slow(), asked("slow")))
+    await waiting.wait()
+    assert [one.verdict for one in await judge_all(Slow(), asked("quick"))] == ["accepted"]
+    assert not slow.done()
+    release.set()
+    assert [one.verdict for one in await slow] == ["accepted"]
 
 
 @pytest.fixture

@@ -100,6 +100,7 @@ def test_a_database_behind_its_migrations_names_the_command(tmp_path: Path) -> N
 def test_the_doctor_tells_what_works(tmp_path: Path) -> None:
     well = escalade(tmp_path, "doctor", ESCALADE_SANDBOX="process")
     assert well.returncode == 0, well.stdout + well.stderr
+    assert "math-verify reads what the fast path cannot" in well.stdout
     ill = escalade(tmp_path, "doctor", ESCALADE_SANDBOX="docker", DOCKER_HOST="unix:///nowhere.sock")
     assert (ill.returncode, "fails" in ill.stdout) == (1, True)
 

@@ -6,9 +6,10 @@ import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from escalade_sandbox.types import SandboxError
+from escalade_sandbox.types import Sandbox, SandboxError
 from escalade_server.commands.opening import sandbox_of
 from escalade_server.errors import EscaladeError
+from escalade_server.scoring import mathematics
 from escalade_server.settings import Settings
 from escalade_server.storage import keys, migrations
 from escalade_server.storage.credentials import ADMIN_KEY_FILE
@@ -33,7 +34,7 @@ async def examine(settings: Settings) -> list[Finding]:
             await _try("database", lambda: _ping(settings, database)),
             await _try("migrations", lambda: _migrations(settings, database)),
             await _try("keys", lambda: _keys(settings, database)),
-            await _try("sandbox", lambda: _sandbox(settings)),
+            *await _sandbox(settings),
         ]
     finally:
         await database.close()
@@ -81,13 +82,28 @@ async def _keys(settings: Settings, database: Database) -> str:
     return "there is an admin key"
 
 
-async def _sandbox(settings: Settings) -> str:
+async def _sandbox(settings: Settings) -> list[Finding]:
+    """Whether it runs programs, and whether it can work out mathematics."""
     sandbox = sandbox_of(settings)
-    try:
+
+    async def started() -> str:
         await sandbox.start()
         health = await sandbox.health()
+        if not health.ready:
+            raise EscaladeError(health.detail)
+        return f"{health.backend}: {health.detail}"
+
+    try:
+        found = [await _try("sandbox", started)]
+        if found[0].good:
+            found.append(await _try("mathematics", lambda: _mathematics(sandbox)))
     finally:
         await sandbox.close()
-    if not health.ready:
-        raise EscaladeError(health.detail)
-    return f"{health.backend}: {health.detail}"
+    return found
+
+
+async def _mathematics(sandbox: Sandbox) -> str:
+    if not await mathematics.available(sandbox):
+        # Only answers beyond the fast path need it, so that a server can do without.
+        return f"{mathematics.MISSING}: `pip install 'escalade[mathematics]'` where it runs, or build its image again"
+    return "math-verify reads what the fast path cannot"

@@ -32,6 +32,8 @@ class CheckProgram:
     """The environment version that it belongs to."""
     arguments: tuple[str, ...] = ()
     """Further arguments, after those of the protocol."""
+    limits: Limits = LIMITS
+    """Of one answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ async def check_all(sandbox: Sandbox, checker: CheckProgram, cases: Sequence[Cas
     if not cases:
         return []
     inputs = [_input(checker, case) for case in cases]
-    job = Job(checker.program, inputs, LIMITS, trust=Trust.TRUSTED, domain=checker.domain)
+    job = Job(checker.program, inputs, checker.limits, trust=Trust.TRUSTED, domain=checker.domain)
     done = await run(sandbox, job)
     return [_read(checker.protocol, result) for result in done.results]
 
