@@ -192,7 +192,7 @@ def test_a_checker_is_also_a_kattis_output_validator(slug: str, tmp_path: Path) 
 
 def test_the_catalogue_spreads_over_topics_and_answer_types() -> None:
     entries = [parse_package(CATALOGUE / slug, source="catalogue") for slug in SLUGS]
-    assert len(entries) == 40
+    assert len(entries) == 46
     assert {entry.definition.answer.type for entry in entries} == set(get_args(AnswerType))
     assert any(entry.definition.answer.absolute_tolerance for entry in entries)
     assert len(CHECKED) >= 8

@@ -1,0 +1,2 @@
+# Wrong: takes the letter of the first ballot.
+print(input().strip()[0])

@@ -1,0 +1,3 @@
+# Looks the child's place up, and goes one place further.
+line = input().strip()
+print(line[line.index(input().strip()) + 1])

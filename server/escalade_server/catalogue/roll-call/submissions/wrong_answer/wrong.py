@@ -1,0 +1,2 @@
+# Wrong: takes the child that sits last.
+print(input().strip()[-1])
