@@ -17,11 +17,13 @@ def test_the_demo_warms_up_trains_and_measures_before_and_after(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr + log
     assert "warm-up 10/10" in done.stdout
     assert "step 3/3" in done.stdout
+    assert "levels of the warm-up: " in done.stdout
     assert "levels above the warm-up: " in done.stdout
-    assert "level 8" in done.stdout
+    assert done.stdout.count("controller of ") == 4
+    assert "level 14" in done.stdout
     cells = [json.loads(line) for line in (tmp_path / "training" / "levels.jsonl").read_text().splitlines()]
     assert {cell["step"] for cell in cells} == {0, 3}
-    assert {cell["level"] for cell in cells} == set(range(9))
+    assert {cell["level"] for cell in cells} == set(range(15))
     assert all(cell["scored"] == 4 for cell in cells)
     assert len((tmp_path / "training" / "metrics.jsonl").read_text().splitlines()) == 3
     assert "Finished server process" in log

@@ -1,4 +1,4 @@
-"""Verification of real environments: the released eight of SCALER, and the built-in forty.
+"""Verification of real environments: the released eight of SCALER, and every built-in one.
 
 Fewer draws than in service, since it is the checks that are tested here; `benchmarks/verification.py` runs with all.
 """
