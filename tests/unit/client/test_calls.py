@@ -247,13 +247,6 @@ async def test_as_many_calls_as_allowed_are_under_way_and_no_more(api):
     assert api.peak == 4
 
 
-async def test_a_thousand_concurrent_calls_queue_up_and_end(api):
-    async with escalade.AsyncClient(api.url, KEY) as client:
-        answers = await asyncio.gather(*(client.health() for _ in range(1_000)))
-    assert len(answers) == 1_000
-    assert api.peak <= 16
-
-
 def test_threads_share_the_limit_of_a_client(api):
     with escalade.Client(api.url, KEY, max_concurrency=3) as client:
         threads = [threading.Thread(target=client.environment, args=("knapsack",)) for _ in range(24)]
