@@ -1,8 +1,8 @@
 """What every test may ask for: a database on each engine, and a clear word where the machine lacks something.
 
-Guarantee: a test marked `docker`, `postgres`, `compose`, `peers` or `verl` is skipped with the reason where that is
-missing, and fails instead where ESCALADE_TEST_REQUIRE names it, so that CI cannot pass by skipping. Each test has a
-database of its own, built by the migrations.
+Guarantee: a test marked `docker`, `gvisor`, `postgres`, `compose`, `peers` or `verl` is skipped with the reason where
+that is missing, and fails instead where ESCALADE_TEST_REQUIRE names it, so that CI cannot pass by skipping. Each test
+has a database of its own, built by the migrations.
 """
 
 import contextlib
@@ -10,6 +10,7 @@ import functools
 import getpass
 import glob
 import importlib.util
+import json
 import os
 import secrets
 import shutil
@@ -28,8 +29,8 @@ from alembic import command
 from escalade_server.storage.migrations import config_for
 
 REQUIRED = frozenset(filter(None, os.environ.get("ESCALADE_TEST_REQUIRE", "").replace(" ", "").split(",")))
-"""What must be there, of `docker`, `postgres`, `compose`, `peers` and `verl`."""
-WANTED = ("docker", "postgres", "compose", "peers", "verl")
+"""What must be there, of `docker`, `gvisor`, `postgres`, `compose`, `peers` and `verl`."""
+WANTED = ("docker", "gvisor", "postgres", "compose", "peers", "verl")
 PEERS = ("trl", "verifiers", "atroposlib")
 """Other people's trainers that the adapters are tested with; verl needs another transformers than they do."""
 START_S = 60.0
@@ -58,9 +59,16 @@ def _postgres_folder() -> Path | None:
     return Path(on_path).resolve().parent if on_path and shutil.which("pg_ctl") else None
 
 
+def _without_runtime(name: str) -> str | None:
+    """None if the engine has the runtime, else that it has not."""
+    command = ["docker", "info", "--format", "{{json .Runtimes}}"]
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=START_S, check=True)
+    return None if name in json.loads(shown.stdout) else f"the engine has no runtime {name}; see docs/sandbox.md"
+
+
 @functools.cache
 def missing(what: str) -> str | None:
-    """Why this machine lacks `docker`, `compose`, `postgres`, `peers` or `verl`; None where it has it."""
+    """Why this machine lacks `docker`, `gvisor`, `compose`, `postgres`, `peers` or `verl`; None where it has it."""
     if what == "verl":
         absent = importlib.util.find_spec("verl") is None
         return "verl not installed: `make test-verl` makes it an environment of its own" if absent else None
@@ -72,6 +80,8 @@ def missing(what: str) -> str | None:
     without_engine = _answers("docker", "info")
     if what == "docker" or without_engine:
         return without_engine
+    if what == "gvisor":
+        return _without_runtime("runsc")
     return _answers("docker-compose", "version")
 
 
@@ -92,9 +102,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     required = sorted(what for what in REQUIRED if item.get_closest_marker(what))
-    # gVisor is an option of an engine, not an engine: a machine may have the one without the other.
-    optional = "has no runtime" in str(report.longrepr)
-    if report.skipped and required and not optional and not hasattr(report, "wasxfail"):
+    if report.skipped and required and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         report.outcome = "failed"
         report.longrepr = f"skipped, though ESCALADE_TEST_REQUIRE names {', '.join(required)}: {reason}"
