@@ -74,6 +74,21 @@ async def api(services: Services) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
+async def server_with(
+    database_url: str, sandbox: Sandbox
+) -> AsyncIterator[Callable[..., Awaitable[tuple[Services, httpx.AsyncClient]]]]:
+    """Starts a server with settings of the test's own: it, and its API with an admin key."""
+    async with AsyncExitStack() as stack:
+
+        async def start(**settings: Any) -> tuple[Services, httpx.AsyncClient]:
+            opened = await stack.enter_async_context(running(database_url, sandbox, **settings))
+            secret = await secret_of(opened, "admin")
+            return opened, await stack.enter_async_context(client_of(opened, secret))
+
+        yield start
+
+
+@pytest.fixture
 async def trainer(services: Services) -> AsyncIterator[httpx.AsyncClient]:
     """The API with a key of the scope `train`."""
     async with client_of(services, await secret_of(services, "train")) as client:

@@ -63,6 +63,12 @@ def source_generators(problem: Problem) -> list[ProblemGenerator]:
     return found[:MAX_GENERATORS]
 
 
+def runnable_checker(problem: Problem) -> Checker | None:
+    """The source's checker, unless it is in a language that environments cannot use."""
+    checker = problem.checker
+    return checker if checker is not None and checker.language in USABLE_LANGUAGES else None
+
+
 def outline(problem: Problem, metadata: Metadata, generator: Generator, checker: Checker | None = None) -> Definition:
     """The definition with the one level at which every scale parameter is least.
 
@@ -70,7 +76,7 @@ def outline(problem: Problem, metadata: Metadata, generator: Generator, checker:
         problem: The source.
         metadata: How it is posed.
         generator: The source's, whose own scale parameters count then, or one made for the metadata's.
-        checker: Where answers are not unique and the source has none.
+        checker: Where answers are not unique and the source has none that can be run.
     """
     own = generator.parameters if isinstance(generator, ProblemGenerator) else {}
     parameters = {name: metadata.parameters.get(name, one) for name, one in own.items()} or metadata.parameters
@@ -85,7 +91,7 @@ def outline(problem: Problem, metadata: Metadata, generator: Generator, checker:
         ladder=(assignment_at(parameters, 0),),
         generator=Generator(**{name: getattr(generator, name) for name in Generator.model_fields}),
         solutions=tuple(_plain(one) for one in (*_references(problem), *_wrong(problem))),
-        checker=(problem.checker or checker) if judged else None,
+        checker=(runnable_checker(problem) or checker) if judged else None,
         validators=tuple(one for one in problem.validators if one.language in USABLE_LANGUAGES),
         samples=problem.samples,
         time_limit_s=_time_limit_s(problem),

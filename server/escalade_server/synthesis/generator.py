@@ -39,14 +39,25 @@ _CODE_SCHEMA: Final = schema_of(_CodeReply)
 
 
 @dataclass(frozen=True, slots=True)
+class Faults:
+    """Why verification refuses what it was given, in sentences for whoever writes the next one."""
+
+    generator: tuple[str, ...] = ()
+    checker: tuple[str, ...] = ()
+    """What may be the checker's fault."""
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
-    """The last generator that was written, and what verification says of it."""
+    """The last generator and checker, and what verification says of them."""
 
     generator: Generator
-    faults: tuple[str, ...]
-    """Empty if verification took it."""
+    checker: Checker | None
+    """None where the LLM wrote none."""
+    faults: Faults
+    """Empty if verification took them, or finds the fault elsewhere."""
     repairs: int
-    """How many times one was sent back."""
+    """How many times something was sent back."""
 
 
 async def write_generator(
@@ -94,27 +105,36 @@ async def write_until(
     problem: Problem,
     metadata: Metadata,
     *,
-    examine: Callable[[Generator], Awaitable[Sequence[str]]],
+    examine: Callable[[Generator, Checker | None], Awaitable[Faults]],
     repairs: int,
+    generator: Generator | None = None,
+    checker: Checker | None = None,
 ) -> Written:
-    """Write a generator, have it verified, and have it repaired until it passes or `repairs` are used up.
+    """Have a generator and a checker verified, and repaired until they pass or `repairs` are used up.
 
     Args:
         llm: Whom to ask.
         problem: As for `write_generator`.
         metadata: As for `write_generator`.
-        examine: Verifies one generator; returns why it is refused, nothing if it is not.
-        repairs: How many times a refused one is sent back.
+        examine: Verifies a generator and a checker; returns what is wrong with either, nothing if they pass.
+        repairs: How many times refused ones are sent back, both of them together if it may be either.
+        generator: The source's, which nobody repairs; None: the LLM writes one.
+        checker: One that the LLM wrote; None: there is none of its own.
 
     Raises:
         As `write_generator`, and whatever `examine` raises.
     """
-    generator = await write_generator(llm, problem, metadata)
+    made = generator or await write_generator(llm, problem, metadata)
     for repair in range(repairs + 1):
-        faults = tuple(await examine(generator))
-        if not faults or repair == repairs:
-            return Written(generator, faults, repair)
-        generator = await write_generator(llm, problem, metadata, faults=faults, previous=generator)
+        faults = await examine(made, checker)
+        of_generator = faults.generator if generator is None else ()
+        of_checker = faults.checker if checker is not None else ()
+        if not (of_generator or of_checker) or repair == repairs:
+            return Written(made, checker, faults, repair)
+        if of_checker:
+            checker = await write_checker(llm, problem, metadata, faults=of_checker, previous=checker)
+        if of_generator:
+            made = await write_generator(llm, problem, metadata, faults=of_generator, previous=made)
     raise ValueError(f"repairs must be at least 0, not {repairs}")
 
 
@@ -136,7 +156,7 @@ async def write_checker(
         statement=statement_of(problem),
         samples=samples_of(problem),
         answer_instruction=metadata.answer_instruction,
-        programs=_programs(problem),
+        programs=_programs(problem, checker=True),
     )
     messages = (Message(role="system", content=fill("checker_system")), Message(role="user", content=user))
     question = Question("checker", (*messages, *_repair("checker", previous, faults)), _CODE_SCHEMA)
@@ -168,12 +188,14 @@ def _parameter_lines(metadata: Metadata) -> list[str]:
     return lines
 
 
-def _programs(problem: Problem) -> str:
-    """A validator and the shortest usable solution: how an input is read says what it may be."""
+def _programs(problem: Problem, *, checker: bool = False) -> str:
+    """A validator and the shortest usable solution, which say what an input may be; a checker that cannot be run."""
     shown: list[tuple[str, Code]] = []
     shown += [("A program that says whether an input is valid", one) for one in problem.validators[:1]]
     solutions = sorted(problem.usable_solutions, key=lambda one: len(one.source))
     shown += [("A solution that is right", one) for one in solutions[:1]]
+    if checker and problem.checker is not None:
+        shown.append(("The judge's own checker, which cannot be run here", problem.checker))
     short = [(words, code) for words, code in shown if len(code.source) <= MAX_PROGRAM_CHARS]
     return "\n\n".join(f"{words}:\n\n{fenced(code.source, code.language)}" for words, code in short)
 

@@ -16,9 +16,9 @@ from escalade_server.errors import LlmReplyUnusable, ProblemUnsuited
 from escalade_server.problems.definition import Checker, Definition, Entry, Generator, version_of
 from escalade_server.problems.problem import Problem
 from escalade_server.settings import Thresholds
-from escalade_server.synthesis.assembly import entry_of, hopeless, outline, source_generators
+from escalade_server.synthesis.assembly import entry_of, hopeless, outline, runnable_checker, source_generators
 from escalade_server.synthesis.describing import describe
-from escalade_server.synthesis.generator import write_checker, write_until
+from escalade_server.synthesis.generator import Faults, write_checker, write_until
 from escalade_server.synthesis.llm import Llm
 from escalade_server.synthesis.metadata import Metadata, stated_metadata, unstated
 from escalade_server.synthesis.reports import failed, summary
@@ -26,7 +26,9 @@ from escalade_server.synthesis.scaling import with_ladder
 from escalade_server.synthesis.verification import verify
 
 NOT_THE_GENERATOR: Final = frozenset({"fixed_tests", "checker"})
-"""Checks whose failure no other generator mends."""
+"""Checks whose failure no other generator mends, but perhaps another checker."""
+PERHAPS_THE_CHECKER: Final = NOT_THE_GENERATOR | {"agreement", "solvable", "guessability", "wrong_solutions"}
+"""Checks that a checker fails which is too strict or too lax."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,8 @@ async def synthesize(
         if (reason := hopeless(problem)) is not None:
             raise _Stopped("unsuited", "solutions", reason)
         metadata = await _metadata(problem, tools, on_progress)
-        checker = await _checker(problem, metadata, tools, on_progress)
-        return await _generated(problem, metadata, checker, tools, on_progress)
+        written = await _checker(problem, metadata, tools, on_progress)
+        return await _generated(problem, metadata, written, tools, on_progress)
     except _Stopped as stopped:
         return Synthesis(stopped.outcome, stopped.stage, stopped.reason)
 
@@ -118,10 +120,14 @@ async def _metadata(problem: Problem, tools: Tools, on_progress: Callable[[str],
 async def _checker(
     problem: Problem, metadata: Metadata, tools: Tools, on_progress: Callable[[str], None]
 ) -> Checker | None:
-    if metadata.unique or problem.checker is not None:
-        return problem.checker
+    """A checker by the LLM where one is needed and the source has none that can be run."""
+    if metadata.unique or runnable_checker(problem) is not None:
+        return None
     if tools.llm is None:
-        raise _Stopped("needs_llm", "generator", "needs an LLM: answers are not unique and the source has no checker")
+        lacking = "the source has no checker"
+        if problem.checker is not None:
+            lacking = f"{problem.checker.name} is in {problem.checker.language}, not in C++ or Python"
+        raise _Stopped("needs_llm", "generator", f"needs an LLM: answers are not unique and {lacking}")
     on_progress("asking for a checker")
     try:
         return await write_checker(tools.llm, problem, metadata)
@@ -136,44 +142,58 @@ async def _generated(
     tools: Tools,
     on_progress: Callable[[str], None],
 ) -> Synthesis:
-    """Try the source's generators, then the LLM's, until one makes an environment that verification takes."""
+    """Try the source's generators, then the LLM's, until one makes an environment that verification takes.
 
-    async def examined(generator: Generator) -> Synthesis:
+    What the LLM wrote, generator or checker, goes back to it as often as `tools.repairs` says in all.
+    """
+    repairs = 0
+    last: list[Synthesis] = []
+
+    async def examine(generator: Generator, written: Checker | None) -> Faults:
         on_progress("looking for the ladder")
         definition = await with_ladder(
             tools.sandbox,
-            outline(problem, metadata, generator, checker),
+            outline(problem, metadata, generator, written),
             thresholds=tools.thresholds,
             count_tokens=tools.count_tokens,
         )
         if isinstance(definition, str):
-            return Synthesis("rejected", "scaling", f"{generator.name}: {definition}")
-        return await _verified(problem, definition, tools, on_progress, metadata)
+            last[:] = [Synthesis("rejected", "scaling", f"{generator.name}: {definition}")]
+        else:
+            last[:] = [await _verified(problem, definition, tools, on_progress, metadata)]
+        return faults_of(last[0], checker=written is not None)
+
+    async def tried(generator: Generator | None) -> Synthesis:
+        nonlocal checker, repairs
+        last.clear()
+        if tools.llm is None:
+            assert generator is not None
+            await examine(generator, checker)
+            return last[0]
+        left = tools.repairs - repairs
+        written = await write_until(
+            tools.llm, problem, metadata, examine=examine, repairs=left, generator=generator, checker=checker
+        )
+        checker, repairs = written.checker, repairs + written.repairs
+        return replace(last[0], repairs=repairs)
 
     best: Synthesis | None = None
-    for generator in source_generators(problem):
-        tried = await examined(generator)
-        if tried.verified:
-            return tried
-        best = tried if best is None or _further(tried, best) else best
-    if best is not None and (tools.llm is None or not _generators_fault(best)):
-        return best
-    if tools.llm is None:
-        raise _Stopped("needs_llm", "generator", "needs an LLM: the source has no generator with scale parameters")
-    on_progress("asking for a generator")
-    last: list[Synthesis] = []
-
-    async def examine(generator: Generator) -> list[str]:
-        last[:] = [await examined(generator)]
-        return [] if last[0].verified or not _generators_fault(last[0]) else faults_of(last[0])
-
     try:
-        written = await write_until(tools.llm, problem, metadata, examine=examine, repairs=tools.repairs)
+        for generator in source_generators(problem):
+            made = await tried(generator)
+            if made.verified:
+                return made
+            best = made if best is None or _further(made, best) else best
+        if best is not None and (tools.llm is None or not faults_of(best).generator):
+            return best
+        if tools.llm is None:
+            raise _Stopped("needs_llm", "generator", "needs an LLM: the source has no generator with scale parameters")
+        on_progress("asking for a generator")
+        return await tried(None)
     except (ProblemUnsuited, LlmReplyUnusable) as error:
         if best is not None or last:
             return best or last[0]
         raise _Stopped("unsuited", "generator", error.detail) from error
-    return replace(last[0], repairs=written.repairs)
 
 
 async def _verified(
@@ -199,15 +219,26 @@ async def _verified(
     return Synthesis("rejected", first.name, first.finding, entry, found.report, definition)
 
 
-def faults_of(made: Synthesis) -> list[str]:
-    """Why an environment was rejected, in sentences with evidence, for whoever writes the next generator."""
+def faults_of(made: Synthesis, *, checker: bool = False) -> Faults:
+    """Why an environment was rejected, in sentences with evidence, by what may be to blame.
+
+    Args:
+        made: What became of it.
+        checker: Whether the LLM wrote its checker, so that this may be to blame.
+    """
+    if made.verified:
+        return Faults()
     if made.report is None:
-        return [made.reason]
-    return [summary(made.report.model_copy(update={"checks": [check], "skipped": []})) for check in failed(made.report)]
-
-
-def _generators_fault(made: Synthesis) -> bool:
-    return made.report is None or any(check.name not in NOT_THE_GENERATOR for check in failed(made.report))
+        return Faults(generator=(made.reason,))
+    said = {
+        check.name: summary(made.report.model_copy(update={"checks": [check], "skipped": []}))
+        for check in failed(made.report)
+    }
+    of_checker = tuple(words for name, words in said.items() if name in PERHAPS_THE_CHECKER)
+    if said.keys() <= NOT_THE_GENERATOR or (checker and said.keys() & NOT_THE_GENERATOR):
+        # A checker that is known to be wrong says nothing of the generator.
+        return Faults(checker=of_checker)
+    return Faults(generator=tuple(said.values()), checker=of_checker)
 
 
 def _further(one: Synthesis, other: Synthesis) -> bool:

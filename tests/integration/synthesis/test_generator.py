@@ -10,7 +10,7 @@ from escalade_server.problems.builtin import load_catalogue
 from escalade_server.problems.definition import Sample
 from escalade_server.problems.problem import Problem, ProblemSolution, Statement, Validator, problem_of_entry
 from escalade_server.synthesis.describing import describe
-from escalade_server.synthesis.generator import write_checker, write_generator, write_until
+from escalade_server.synthesis.generator import Faults, write_checker, write_generator, write_until
 
 TEXT = "Print the largest of n numbers.\n\nInput: n (1 to 1000), then n numbers from 1 to 10^9. Costs $5 and $n."
 PROBLEM = Problem(
@@ -60,11 +60,12 @@ def code(source):
 def inputs_at(sandbox):
     """Verifies a generator as far as this test needs: its inputs must differ."""
 
-    async def examine(generator):
+    async def examine(generator, checker):
         drafts = await generate(sandbox, version="test", generator=generator, parameters={"n": 4}, seeds=[1, 2, 3])
         inputs = [draft.input if isinstance(draft, Draft) else draft.reason for draft in drafts]
         distinct = len(set(inputs))
-        return [] if distinct == 3 else [f"only {distinct} of 3 inputs are distinct, for example {inputs[0]!r}"]
+        faults = (f"only {distinct} of 3 inputs are distinct, for example {inputs[0]!r}",)
+        return Faults() if distinct == 3 else Faults(generator=faults)
 
     return examine
 
@@ -76,7 +77,7 @@ async def test_a_problem_becomes_metadata_and_a_generator(fake, say, make_llm, s
     assert (metadata.statement, metadata.parameters["n"].maximum) == (METADATA["statement"], 1000)
     generator = await write_generator(llm, PROBLEM, metadata)
     assert (generator.function, generator.language) == ("generate_testcase", "python")
-    assert await inputs_at(sandbox)(generator) == []
+    assert await inputs_at(sandbox)(generator, None) == Faults()
     assert llm.usage.calls == 2
 
 
@@ -111,7 +112,7 @@ async def test_a_wrong_generator_is_repaired_with_what_verification_found(fake, 
     llm = await make_llm(payer="job_1")
     metadata = await describe(llm, PROBLEM)
     written = await write_until(llm, PROBLEM, metadata, examine=inputs_at(sandbox), repairs=2)
-    assert (written.faults, written.repairs) == ((), 1)
+    assert (written.faults, written.repairs) == (Faults(), 1)
     assert "randint" in written.generator.source
     repair = fake.requests[2]["messages"]
     assert [message["role"] for message in repair] == ["system", "user", "assistant", "user"]
@@ -130,7 +131,7 @@ async def test_a_generator_that_stays_wrong_is_given_back_with_its_faults(fake, 
     metadata = await describe(llm, PROBLEM)
     written = await write_until(llm, PROBLEM, metadata, examine=inputs_at(sandbox), repairs=1)
     assert written.repairs == 1
-    assert "only 1 of 3" in written.faults[0]
+    assert "only 1 of 3" in written.faults.generator[0]
 
 
 async def test_no_repair_is_asked_for_where_none_is_allowed(fake, say, make_llm, sandbox):
@@ -138,7 +139,7 @@ async def test_no_repair_is_asked_for_where_none_is_allowed(fake, say, make_llm,
     llm = await make_llm()
     metadata = await describe(llm, PROBLEM)
     written = await write_until(llm, PROBLEM, metadata, examine=inputs_at(sandbox), repairs=0)
-    assert written.faults
+    assert written.faults.generator
     assert written.repairs == 0
 
 
