@@ -1,15 +1,22 @@
 """Starts the real server as its operator would: `escalade serve` in a process of its own."""
 
+import asyncio
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import httpx
 
+from escalade_server.storage import credentials
+from escalade_server.storage.sessions import Database
+
+Value = TypeVar("Value")
 START_S = 300.0
 """The first start on a machine builds the toolchain image."""
 
@@ -21,6 +28,31 @@ def command(*arguments: str) -> list[str]:
 def environment(data: Path, **variables: str) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("ESCALADE_")}
     return inherited | {"ESCALADE_DATA": str(data), "NO_COLOR": "1", "COLUMNS": "200"} | variables
+
+
+def in_thread(work: Callable[[], Awaitable[Value]]) -> Value:
+    """Run a coroutine function away from pytest's own event loop."""
+
+    async def awaited() -> Value:
+        return await work()
+
+    with ThreadPoolExecutor(1) as executor:
+        return executor.submit(lambda: asyncio.run(awaited())).result()
+
+
+def admin_secret(url: str) -> str:
+    """The secret of a new admin key in a database."""
+
+    async def make() -> str:
+        database = Database(url)
+        try:
+            async with database.write() as session:
+                _, secret = await credentials.create(session, name="crash", scopes=["admin"])
+            return secret
+        finally:
+            await database.close()
+
+    return in_thread(make)
 
 
 class Server:

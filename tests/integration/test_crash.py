@@ -3,26 +3,23 @@
 ESCALADE_CRASHES sets how often the server is killed; `make soak` asks for 200.
 """
 
-import asyncio
 import importlib.util
 import json
 import os
 import random
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 
 from escalade import Client
 from escalade.types import AttemptReport
 from escalade_server.runs.state import RunState, dump, fold
-from escalade_server.storage import credentials
 from escalade_server.storage.sessions import Database
 
 CRASHES = int(os.environ.get("ESCALADE_CRASHES", "10"))
@@ -43,25 +40,6 @@ def _sibling(name: str) -> ModuleType:
 
 
 serving = _sibling("serving")
-
-
-def admin_secret(url: str) -> str:
-    async def make() -> str:
-        database = Database(url)
-        try:
-            async with database.write() as session:
-                _, secret = await credentials.create(session, name="crash", scopes=["admin"])
-            return secret
-        finally:
-            await database.close()
-
-    return _in_thread(make)
-
-
-def _in_thread(work: Callable[[], Any]) -> Any:
-    """Run a coroutine function away from pytest's own event loop."""
-    with ThreadPoolExecutor(1) as executor:
-        return executor.submit(lambda: asyncio.run(work())).result()
 
 
 def answer(cursor: int, position: int, rank: int) -> str:
@@ -107,7 +85,7 @@ async def stored(url: str, run: str) -> tuple[RunState, int, list[int]]:
 
 def check(client: Client, database_url: str, run: str, steps: int, seen: list[list[list[str]]]) -> None:
     assert all(one == seen[0] for one in seen), "every rank saw the same batches"
-    replayed, attempts, sequences = _in_thread(lambda: stored(database_url, run))
+    replayed, attempts, sequences = serving.in_thread(lambda: stored(database_url, run))
     assert sequences == list(range(len(sequences)))
     assert attempts == steps * GROUPS * RANKS, "every attempt exactly once"
     assert json.loads(dump(replayed)) == client.export_run(run).state, "the live state is the replayed one"
@@ -146,7 +124,7 @@ def test_killed_at_random_points_it_loses_nothing(tmp_path: Path, free_port: int
     steps = 6 + 2 * CRASHES
     variables = {"ESCALADE_SANDBOX": "process", "ESCALADE_DATABASE_URL": database_url}
     moments = random.Random(20_260_109)
-    secret = admin_secret(database_url)
+    secret = serving.admin_secret(database_url)
     with serving.started(tmp_path, free_port, **variables) as server:
         with Client(server.url, secret) as client:
             run = begin(client)
@@ -171,7 +149,7 @@ def test_two_servers_on_one_database_behave_as_one(
 ) -> None:
     variables = {"ESCALADE_SANDBOX": "process", "ESCALADE_DATABASE_URL": database_url}
     steps = 12
-    secret = admin_secret(database_url)
+    secret = serving.admin_secret(database_url)
     with (
         serving.started(tmp_path / "one", free_port, **variables) as one,
         serving.started(tmp_path / "two", another_port, **variables) as two,
