@@ -58,6 +58,7 @@ def test_every_row_can_be_read_and_is_there_once():
         "server",
         "sandbox",
         "compose",
+        "trainer",
         "tests",
     }
 
@@ -91,6 +92,12 @@ def test_the_table_has_what_the_compose_file_takes():
     taken = set(re.findall(r"\$\{(ESCALADE_\w+)", (ROOT / "docker-compose.yml").read_text()))
     assert described_for("compose") == taken - set(server_defaults())
     assert taken <= set(TABLE)
+
+
+def test_the_table_has_what_the_trainer_reads():
+    sources = [path.read_text() for path in (ROOT / "client" / "escalade" / "trainer").glob("*.py")]
+    read = {name for source in sources for name in re.findall(r'envvar="(ESCALADE_\w+)"', source)}
+    assert described_for("trainer") == read
 
 
 def test_the_table_has_what_the_tests_read():

@@ -69,12 +69,29 @@ class HuggingFaceModel(Settings):
     """Prompts that are sampled from together."""
 
 
+class EndpointModel(Settings):
+    """A model behind an OpenAI-compatible endpoint: its rollouts drive the run, its weights stay as they are."""
+
+    kind: Literal["endpoint"]
+    url: str
+    """Address with its version, such as `http://127.0.0.1:8000/v1`."""
+    name: str
+    """The model's name there."""
+    timeout_s: float = Field(default=600.0, gt=0)
+    """Longest wait for one answer."""
+
+
 def _kind(model: Any) -> str:
     """What `model` is of; small unless it says otherwise."""
     return str(model.get("kind", "small") if isinstance(model, dict) else getattr(model, "kind", model))
 
 
-Model = Annotated[Annotated[SmallModel, Tag("small")] | Annotated[HuggingFaceModel, Tag("hf")], Discriminator(_kind)]
+Model = Annotated[
+    Annotated[SmallModel, Tag("small")]
+    | Annotated[HuggingFaceModel, Tag("hf")]
+    | Annotated[EndpointModel, Tag("endpoint")],
+    Discriminator(_kind),
+]
 
 
 class SamplingSettings(Settings):

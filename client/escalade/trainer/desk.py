@@ -32,7 +32,8 @@ class Written:
 
     groups: tuple[str, ...]
     texts: tuple[tuple[str, ...], ...]
-    tokens: tuple[tuple[int, ...], ...]
+    tokens: tuple[tuple[int | None, ...], ...]
+    """None where an endpoint does not say."""
     policy_step: int
 
 

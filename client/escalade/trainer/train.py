@@ -27,7 +27,7 @@ from torch import Tensor
 
 from escalade import Client
 from escalade.trainer import grpo, saving
-from escalade.trainer.config import SmallModel, TrainConfig, TrainingFailed
+from escalade.trainer.config import EndpointModel, SmallModel, TrainConfig, TrainingFailed
 from escalade.trainer.desk import Desk, Written, patiently
 from escalade.trainer.hf import HFPolicy
 from escalade.trainer.metrics import Metrics
@@ -210,7 +210,7 @@ def open_policy(config: TrainConfig, client: Client, run: Run, device: torch.dev
     """The model to train: new, or from saved weights.
 
     Raises:
-        TrainingFailed: The weights cannot be read.
+        TrainingFailed: The weights cannot be read, or are behind an endpoint.
         ModelUnavailable: A Hugging Face model cannot be loaded.
     """
     if isinstance(config.model, SmallModel):
@@ -219,6 +219,8 @@ def open_policy(config: TrainConfig, client: Client, run: Run, device: torch.dev
         names = pool_of(config, client, run)
         sizes = ModelConfig(config.model.layers, config.model.heads, config.model.width, words=tuple(names))
         return SmallPolicy(sizes, device=device, seed=config.seed)
+    if isinstance(config.model, EndpointModel):
+        raise TrainingFailed("`model.kind`: what is behind an endpoint can be driven, not trained")
     name, dtype = config.model.name, config.model.dtype
     return HFPolicy.load(name, device=device, dtype=dtype, prompts_at_once=config.model.prompts_at_once)
 
