@@ -1,5 +1,6 @@
 """What the adapters make of bad days: a score that fails, a wrong key, a deleted run, a full queue, odd completions."""
 
+import asyncio
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from escalade import AuthenticationError, Client, EscaladeError, NotFound, Unava
 from escalade.integrations import _judging
 from escalade.integrations import trl as trl_adapter
 from escalade.integrations import verl as verl_adapter
+from escalade.integrations._gathering import judged_one
 from escalade.integrations._judging import Rollout, close_shared_clients, judge
 
 Answer = tuple[int, dict[str, Any], dict[str, str]]
@@ -129,6 +131,28 @@ def test_a_full_queue_costs_a_pause(troubled: Troubled, client: Client, caplog: 
     said = [record.message for record in caplog.records if record.name == "escalade"]
     assert said[0] == "waiting for the server: It is queue_full. (queue_full, HTTP 503, request req_1)"
     assert len(said) == 2
+
+
+async def test_rollouts_that_come_one_by_one_are_reported_together(troubled: Troubled, client: Client):
+    troubled.answers = [scored("scored")]
+    rollouts = [Rollout("ins_1", "\\boxed{4}", group=f"{number}.0") for number in range(600)]
+    outcomes = await asyncio.gather(*(judged_one(client, "run_1", one) for one in rollouts))
+    assert [outcome.group for outcome in outcomes] == [one.group for one in rollouts]
+    sent = [attempt["report_id"] for document in troubled.asked for attempt in document["attempts"]]
+    assert sorted(sent) == sorted(one.name for one in rollouts)
+    assert len(troubled.asked) < 60
+
+
+async def test_one_bad_rollout_fails_none_of_those_reported_with_it(troubled: Troubled, client: Client):
+    def picky(document: dict[str, Any]) -> Answer:
+        bad = any(attempt["group"] == "bad" for attempt in document["attempts"])
+        return (problem(404, "group_not_found") if bad else scored("scored"))(document)
+
+    troubled.answers = [picky]
+    rollouts = [Rollout("ins_1", "x", group="bad" if number == 7 else f"{number}.0") for number in range(40)]
+    outcomes = await asyncio.gather(*(judged_one(client, "run_1", one) for one in rollouts), return_exceptions=True)
+    assert [place for place, outcome in enumerate(outcomes) if isinstance(outcome, NotFound)] == [7]
+    assert all(outcome.score == 1.0 for outcome in outcomes if not isinstance(outcome, BaseException))
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ from typing import Any
 
 from escalade.client import Client
 from escalade.errors import InvalidRequest, NotFound
-from escalade.integrations._aside import aside
-from escalade.integrations._judging import Judged, Rollout, batch_of, judge, judged, shared_client, text_of
+from escalade.integrations._gathering import gathered
+from escalade.integrations._judging import Judged, Rollout, batch_of, judged, shared_client, text_of
 from escalade.integrations._patience import patiently
 from escalade.integrations._peers import require
 
@@ -94,7 +94,7 @@ class Environment:
         self._run, self._client = run, client
         self._group: str | None = None
         self._instance, self._mode = "", "answer"
-        self._judged: Future[list[Judged]] | None = None
+        self._judged: Future[Judged] | None = None
 
     def reset(self, *, instance: str, group: str | None = None, mode: str = "answer", **_: object) -> None:
         """Take the question of a row of `dataset`; its prompt is complete."""
@@ -120,12 +120,12 @@ class Environment:
 
     def get_reward(self) -> float | None:
         """The score of what was submitted, 0 where nothing was; None where it could not be scored."""
-        [outcome] = (self._judged or self._report("")).result()
+        outcome = (self._judged or self._report("")).result()
         return outcome.score if outcome.outcome == "scored" else None
 
-    def _report(self, completion: str) -> Future[list[Judged]]:
+    def _report(self, completion: str) -> Future[Judged]:
         rollout = Rollout(self._instance, completion, group=self._group)
-        self._judged = aside(lambda: judge(self._client, self._run, [rollout]))
+        self._judged = gathered(self._client, self._run, rollout)
         return self._judged
 
 

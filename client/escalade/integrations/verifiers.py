@@ -18,7 +18,8 @@ from itertools import count
 from typing import Any
 
 from escalade.errors import Unavailable
-from escalade.integrations._judging import Rollout, batch_of, judged, shared_client
+from escalade.integrations._gathering import judged_one
+from escalade.integrations._judging import Rollout, batch_of, shared_client
 from escalade.integrations._peers import require
 
 vf: Any = require("verifiers.v1", "verifiers")
@@ -64,7 +65,7 @@ class EscaladeTask(vf.Task[EscaladeData, vf.TaskConfig]):  # type: ignore[misc]
         """
         data: EscaladeData = self.data
         rollout = Rollout(data.instance, trace.last_reply, group=data.group, name=trace.id)
-        [outcome] = await judged(shared_client(data.url), data.run, [rollout])
+        outcome = await judged_one(shared_client(data.url), data.run, rollout)
         if outcome.score is None:
             raise Unavailable(f"group {data.group} of run {data.run}: not scored ({outcome.detail or outcome.outcome})")
         return outcome.score

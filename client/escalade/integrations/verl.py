@@ -20,7 +20,8 @@ from typing import Any
 
 from escalade.client import Client
 from escalade.errors import InvalidRequest, Unavailable
-from escalade.integrations._judging import Rollout, batch_of, judged, shared_client
+from escalade.integrations._gathering import judged_one
+from escalade.integrations._judging import Rollout, batch_of, shared_client
 from escalade.integrations._peers import require
 from escalade.types import Group, Instance
 
@@ -55,7 +56,7 @@ async def compute_score(
     """
     run, rollout = extra_info.get("run"), extra_info.get("rollout")
     asked = Rollout(extra_info["instance"], solution_str, group=extra_info.get("group"), rollout=rollout)
-    [outcome] = await judged(shared_client(url), run, [asked])
+    outcome = await judged_one(shared_client(url), run, asked)
     if outcome.score is None:
         raise Unavailable(f"instance {asked.instance}: not scored ({outcome.detail or outcome.outcome})")
     return {"score": outcome.score, "acc": float(outcome.accuracy or 0)}
