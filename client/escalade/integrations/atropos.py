@@ -31,6 +31,8 @@ __all__ = ["EscaladeEnvironment", "EscaladeEnvironmentConfig"]
 class EscaladeEnvironmentConfig(base.BaseEnvConfig):  # type: ignore[misc]
     """Atropos's settings, and which run to follow."""
 
+    wandb_name: str | None = "escalade"
+    """Atropos's API registers the environment under this name, with W&B or without."""
     run: str = ""
     """The run's id; its rollouts are to be `group_size`. Empty starts a new run."""
     url: str | None = None
@@ -49,6 +51,11 @@ class EscaladeEnvironment(base.BaseEnv):  # type: ignore[misc]
 
     name = "escalade"
     env_config_cls = EscaladeEnvironmentConfig
+
+    @classmethod
+    def config_init(cls) -> tuple[Any, list[Any]]:
+        """What the command line starts from: a list of servers, since Atropos asks ports 9004 on of any other."""
+        return cls.env_config_cls(), [base.APIServerConfig(model_name="default", base_url="http://127.0.0.1:8000/v1")]
 
     async def setup(self) -> None:
         """Find the run, or start one.

@@ -2,11 +2,17 @@
 
 import json
 import os
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from escalade import Client, InvalidRequest
@@ -16,6 +22,9 @@ pytestmark = [
     pytest.mark.peers,
     pytest.mark.filterwarnings("ignore"),  # what the peer does with its own libraries is its own affair
 ]
+EXAMPLE = Path(__file__).parents[3] / "examples" / "atropos_environment.py"
+LIMIT_S = 240.0
+"""How long Atropos's programs may take to start."""
 
 
 class Model(ThreadingHTTPServer):
@@ -129,3 +138,63 @@ async def test_evaluation_scores_held_out_instances(make, tmp_path: Path):
     await environment.setup()
     await environment.evaluate()
     assert any("escalade/toll-road" in text for text in texts_in(tmp_path))
+
+
+@contextmanager
+def running(*command: object, **variables: str) -> Iterator[None]:
+    """A program, until the test is over."""
+    environment = {"PATH": "/usr/bin:/bin", "HF_HUB_OFFLINE": "1"} | variables
+    process = subprocess.Popen(
+        list(map(str, command)), env=environment, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait(60)
+
+
+def test_a_trainer_gets_batches_through_atropos_own_server(
+    client: Client, model: Model, tiny_model: Path, endpoint: dict[str, str], another_port: int, tmp_path: Path
+):
+    run = client.create_run("atropos", groups=2, rollouts=2, pool={"environments": ["pebble-duel"]}).run
+    model.texts = ("\\boxed{Alice}", "\\boxed{Bob}")  # one of them wins
+    api = f"http://127.0.0.1:{another_port}"
+    serving = (sys.executable, "-m", "atroposlib.cli.run_api", "--host", "127.0.0.1", "--port", another_port)
+    example = (
+        sys.executable, EXAMPLE, "serve", "--env.run", run, "--env.group_size", 2, "--env.batch_size", 4,
+        "--env.tokenizer_name", tiny_model, "--env.use_wandb", "false", "--env.rollout_server_url", api,
+        "--openai.base_url", f"http://127.0.0.1:{model.server_port}/v1", "--openai.model_name", "tiny",
+        "--openai.api_key", "x", "--openai.server_type", "openai", "--openai.health_check", "false",
+    )  # fmt: skip
+    home = {"HOME": str(tmp_path)}
+    with running(*serving, **home), httpx.Client(base_url=api, transport=httpx.HTTPTransport(retries=10)) as trainer:
+        until("the API answers", lambda: answered(trainer))
+        settings = {"wandb_group": "g", "wandb_project": "p", "batch_size": 4, "max_token_len": 2048, "num_steps": 4}
+        settings |= {"checkpoint_dir": str(tmp_path), "save_checkpoint_interval": 10, "starting_step": 0}
+        assert "uuid" in trainer.post("/register", json=settings).json()
+        with running(*example, **home, **endpoint):
+            batch = until("a batch", lambda: trainer.get("/batch").json()["batch"])
+    assert [sorted(group["scores"]) for group in batch] == [[0.0, 1.0]] * 2
+    assert all(len(group["tokens"]) == len(group["masks"]) == 2 for group in batch)
+    closed = [event.payload for event in client.events(run) if event.kind == "closed"]
+    assert len(closed) >= 2
+    assert {(one["right"], one["scored"]) for one in closed} == {(1, 2)}
+
+
+def answered(trainer: httpx.Client) -> bool:
+    try:
+        return trainer.get("/").is_success
+    except httpx.TransportError:
+        return False
+
+
+def until(what: str, look: Callable[[], Any]) -> Any:
+    """What `look` finds, as soon as it finds something."""
+    deadline = time.monotonic() + LIMIT_S
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        time.sleep(0.5)
+    raise AssertionError(f"{what}: not within {LIMIT_S:.0f} s")

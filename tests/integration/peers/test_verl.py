@@ -61,6 +61,26 @@ async def test_a_model_that_writes_nothing_or_a_hundred_thousand_tokens_is_score
     assert rewards == [0.0, 0.0, 1.0, 0.0]
 
 
+async def test_a_server_that_restarts_costs_a_pause_and_nothing_else(own_server, monkeypatch: pytest.MonkeyPatch):
+    key = (own_server.data / "admin.key").read_text().strip()
+    monkeypatch.setenv("ESCALADE_URL", own_server.url)
+    monkeypatch.setenv("ESCALADE_KEY", key)
+    with Client(own_server.url, key) as client:
+        run = client.create_run("verl", groups=2, rollouts=2, pool={"environments": ["toll-road"]}).run
+        rows = adapter.RunDataset(f"run:{run}", config=SETTINGS)
+        infos = [rows[0]["extra_info"], rows[1]["extra_info"]] * 2
+        own_server.kill()
+        scoring = [asyncio.create_task(adapter.compute_score("escalade", "no idea", "", info)) for info in infos]
+        await asyncio.sleep(1)
+        assert not any(task.done() for task in scoring)
+        await asyncio.to_thread(own_server.start)
+        assert [one["score"] for one in await asyncio.gather(*scoring)] == [0.0] * 4
+        assert rows[2]["extra_info"]["group"] == "1.0"
+        closed = [event.payload for event in client.events(run) if event.kind == "closed"]
+        assert sorted((one["group"], one["scored"], one["expired"]) for one in closed) == [("0.0", 2, 0), ("0.1", 2, 0)]
+    close_shared_clients()
+
+
 async def test_held_out_rows_are_scored_and_belong_to_no_run(run: str, client: Client):
     rows = adapter.RunDataset(["evaluation:toll-road:0:2", "evaluation:middle-score:1:1"], config={})
     assert [rows[index]["extra_info"]["environment"] for index in range(len(rows))] == [
