@@ -10,7 +10,7 @@ FEW_DRAWS = {
     "breadth_draws": 12, "depth_draws": 20, "depth_draws_at_most": 40, "level_draws": 5, "determinism_draws": 6,
     "min_distinct_inputs": 4, "min_distinct_outputs": 5, "max_generator_ms": 4_000, "max_prompt_chars": 1_000,
 }  # fmt: skip
-LONGEST_S = 300.0
+LONGEST_S = 900.0
 LARGEST = {
     "name": "Largest",
     "title": "The largest",
