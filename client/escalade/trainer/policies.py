@@ -71,6 +71,18 @@ class Rollouts:
         return replace(self, **{name: getattr(self, name).to(device) for name in tensors})
 
 
+@dataclass(frozen=True)
+class Scored:
+    """A batch's rollouts with their rewards: all that an update needs, and all of it that a checkpoint keeps."""
+
+    step: int
+    rollouts: Rollouts
+    rewards: Tensor
+    """(G, K), NaN where the server has none."""
+    figures: dict[str, float]
+    """What is already known of the step, for its line of metrics."""
+
+
 class Writer(Protocol):
     """Answers conversations."""
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
@@ -19,10 +19,7 @@ from torch import nn
 from escalade.trainer.config import TrainConfig, TrainingFailed
 from escalade.trainer.hf import HFPolicy
 from escalade.trainer.model import ModelConfig
-from escalade.trainer.policies import Policy, Rollouts, SmallPolicy
-
-if TYPE_CHECKING:
-    from escalade.trainer.train import Scored
+from escalade.trainer.policies import Policy, Rollouts, Scored, SmallPolicy
 
 FORMAT = 1
 """Raised when older checkpoints can no longer be resumed."""
@@ -129,8 +126,6 @@ def _packed(pending: Scored) -> dict[str, Any]:
 
 
 def _unpacked(document: dict[str, Any]) -> Scored:
-    from escalade.trainer.train import Scored
-
     return Scored(**{**document, "rollouts": Rollouts(**document["rollouts"])})
 
 

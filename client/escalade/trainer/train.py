@@ -32,7 +32,7 @@ from escalade.trainer.desk import Desk, Written, patiently
 from escalade.trainer.hf import HFPolicy
 from escalade.trainer.metrics import Metrics
 from escalade.trainer.model import ModelConfig
-from escalade.trainer.policies import Policy, Rollouts, Sampling, SmallPolicy, joined
+from escalade.trainer.policies import Policy, Rollouts, Sampling, Scored, SmallPolicy, joined
 from escalade.trainer.warmup import fetch, warm_up
 from escalade.types import Batch, Group, Run
 
@@ -46,18 +46,6 @@ class Sampled:
     rollouts: Rollouts
     rewards: Future[list[list[float | None]]]
     sample_s: float
-
-
-@dataclass(frozen=True)
-class Scored:
-    """A batch's rollouts with their rewards: all that an update needs, and all of it that a checkpoint keeps."""
-
-    step: int
-    rollouts: Rollouts
-    rewards: Tensor
-    """(G, K), NaN where the server has none."""
-    figures: dict[str, float]
-    """What is already known of the step, for its line of metrics."""
 
 
 Look = Callable[[int, Policy], None]
