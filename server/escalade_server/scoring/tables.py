@@ -130,9 +130,12 @@ def same_graph(spec: AnswerSpec, truth: str, answer: str, known: Known = NOTHING
         wanted, found = edges_by_ends(spec, candidate), edges_by_ends(spec, given)
         if {ends: len(weights) for ends, weights in wanted.items()} == {
             ends: len(weights) for ends, weights in found.items()
-        } and all(
-            _in_any_order(spec, weights, [Atom(weight) for weight in found[ends]], tolerance, tolerant, numbers)
-            for ends, weights in wanted.items()
+        } and (
+            not spec.weighted
+            or all(
+                _in_any_order(spec, weights, [Atom(weight) for weight in found[ends]], tolerance, tolerant, numbers)
+                for ends, weights in wanted.items()
+            )
         ):
             return True
     return False
@@ -284,6 +287,8 @@ def _in_any_order(
 ) -> bool:
     if len(tokens) != len(atoms):
         return False
+    if sorted(tokens) == sorted(atom.text for atom in atoms):
+        return True
     elements = [element(token) for token in tokens]
     words = Counter(word_key(spec, truth.text) for truth in elements if truth.number is None)
     found: list[Atom] = []
