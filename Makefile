@@ -14,7 +14,7 @@ PYTHON ?= $(firstword $(foreach candidate,python3.11 python3.12 python3.13 pytho
 PYTEST ?=
 BENCHMARKS := $(filter-out benchmarks/soak.py benchmarks/training_experiment.py benchmarks/_%,$(wildcard benchmarks/*.py))
 
-.PHONY: help demo demo-train test lint format bench test-integrations test-verl test-languages soak serve clean
+.PHONY: help demo demo-train test lint format bench test-integrations test-verl test-languages test-userns soak serve clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -40,6 +40,9 @@ test: lint ## lint, then every test; the end says what was skipped and why
 
 test-languages: $(READY) ## the languages of the larger image, Java and Go among them; builds it (minutes, once)
 	@ESCALADE_TEST_IMAGE=extra $(BIN)/python -m pytest tests/contract/sandbox/test_languages.py $(PYTEST)
+
+test-userns: $(READY) ## the sandbox's contract on a second Docker engine with userns-remap, which it starts; takes root
+	@$(BIN)/python -m pytest -m dockerd tests/contract/sandbox $(PYTEST)
 
 lint: $(READY) ## style, types, import contracts, and models against migrations
 	@$(BIN)/ruff check .

@@ -1,8 +1,8 @@
 """What every test may ask for: a database on each engine, and a clear word where the machine lacks something.
 
-Guarantee: a test marked `docker`, `gvisor`, `postgres`, `compose`, `peers` or `verl` is skipped with the reason where
-that is missing, and fails instead where ESCALADE_TEST_REQUIRE names it, so that CI cannot pass by skipping. Each test
-has a database of its own, built by the migrations.
+Guarantee: a test marked with one of WANTED is skipped with the reason where that is missing, and fails instead where
+ESCALADE_TEST_REQUIRE names it, so that CI cannot pass by skipping. Each test has a database of its own, built by the
+migrations.
 """
 
 import contextlib
@@ -14,9 +14,11 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,8 +31,8 @@ from alembic import command
 from escalade_server.storage.migrations import config_for
 
 REQUIRED = frozenset(filter(None, os.environ.get("ESCALADE_TEST_REQUIRE", "").replace(" ", "").split(",")))
-"""What must be there, of `docker`, `gvisor`, `postgres`, `compose`, `peers` and `verl`."""
-WANTED = ("docker", "gvisor", "postgres", "compose", "peers", "verl")
+"""What must be there, of `docker`, `gvisor`, `dockerd`, `postgres`, `compose`, `peers` and `verl`."""
+WANTED = ("docker", "gvisor", "dockerd", "postgres", "compose", "peers", "verl")
 PEERS = ("trl", "verifiers", "atroposlib")
 """Other people's trainers that the adapters are tested with; verl needs another transformers than they do."""
 START_S = 60.0
@@ -68,7 +70,7 @@ def _without_runtime(name: str) -> str | None:
 
 @functools.cache
 def missing(what: str) -> str | None:
-    """Why this machine lacks `docker`, `gvisor`, `compose`, `postgres`, `peers` or `verl`; None where it has it."""
+    """Why this machine lacks one of WANTED; None where it has it."""
     if what == "verl":
         absent = importlib.util.find_spec("verl") is None
         return "verl not installed: `make test-verl` makes it an environment of its own" if absent else None
@@ -82,6 +84,8 @@ def missing(what: str) -> str | None:
         return without_engine
     if what == "gvisor":
         return _without_runtime("runsc")
+    if what == "dockerd":
+        return "starting an engine needs root" if os.geteuid() else _answers("dockerd", "--version")
     return _answers("docker-compose", "version")
 
 
@@ -183,6 +187,91 @@ def _migrate(url: str) -> None:
     # In a thread of its own, since Alembic's environment starts an event loop, and this thread's belongs to pytest.
     with ThreadPoolExecutor(1) as executor:
         executor.submit(command.upgrade, config_for(url), "head").result()
+
+
+class SecondEngine:
+    """A Docker engine beside the machine's own, which may be killed and started again.
+
+    Its containerd is a process of its own, as where systemd starts both, and lives on.
+    """
+
+    def __init__(self, *arguments: str) -> None:
+        # Not below pytest's own temporary folder, which is too long for a socket's name.
+        self.folder = Path(tempfile.mkdtemp(prefix="engine-"))
+        self.url = f"unix://{self.folder}/socket"
+        self._arguments = arguments
+        self._process: subprocess.Popen[bytes] | None = None
+        (self.folder / "configuration").write_text("{}")
+        (self.folder / "containerd.toml").write_text(
+            f'version = 2\nroot = "{self.folder}/containerd"\nstate = "{self.folder}/run/containerd"\n'
+            f'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\naddress = "{self.folder}/containerd.sock"\n'
+        )
+        with (self.folder / "containerd.log").open("w") as log:
+            self._containerd = subprocess.Popen(
+                ["containerd", "--config", self.folder / "containerd.toml"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        folder = self.folder
+        with (folder / "log").open("a") as log:
+            self._process = subprocess.Popen(
+                [
+                    "dockerd", f"--host={self.url}", f"--data-root={folder}/data", f"--exec-root={folder}/run",
+                    f"--pidfile={folder}/pid", f"--config-file={folder}/configuration",
+                    f"--containerd={folder}/containerd.sock", "--bridge=none", "--iptables=false", *self._arguments,
+                ],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        until_s = time.monotonic() + START_S
+        while _answers("docker", "--host", self.url, "version") is not None:
+            if self._process.poll() is not None or time.monotonic() > until_s:
+                raise RuntimeError(f"the second engine did not start: {(folder / 'log').read_text()[-2000:]}")
+            time.sleep(0.1)
+
+    def kill(self) -> None:
+        """Kill it, and nothing that it started."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def load(self, image: str) -> None:
+        """Copy an image of the machine's engine."""
+        with subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE) as saving:
+            subprocess.run(["docker", "--host", self.url, "load", "--quiet"], stdin=saving.stdout, check=True)
+        assert saving.returncode == 0
+
+    def stop(self) -> None:
+        """End it with its containers, and remove everything."""
+        for process in (self._process, self._containerd):
+            if process is not None and process.poll() is None:
+                process.terminate()
+                process.wait(START_S)
+        # A container that was only being made when the engine was killed may have left its keeper.
+        for keeper in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if f"{self.folder}/".encode() in (keeper / "cmdline").read_bytes():
+                    os.kill(int(keeper.name), signal.SIGKILL)
+        mounted = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+        for path in reversed(mounted):
+            if path.startswith(f"{self.folder}/"):
+                subprocess.run(["umount", path], check=True, timeout=START_S)
+        shutil.rmtree(self.folder)
+
+
+@pytest.fixture(scope="session")
+def start_second_engine() -> Iterator[Callable[..., SecondEngine]]:
+    """Starts engines of this session's own, with the given arguments; for tests marked `dockerd`."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*arguments: str) -> SecondEngine:
+            engine = SecondEngine(*arguments)
+            stack.callback(engine.stop)
+            engine.start()
+            return engine
+
+        yield start
 
 
 @pytest.fixture(scope="session")

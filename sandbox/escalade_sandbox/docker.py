@@ -18,18 +18,19 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import docker
 import requests
 from docker.errors import APIError, DockerException, ImageNotFound
 from docker.types import LogConfig, Mount
 
-from escalade_sandbox.engine import open_client
+from escalade_sandbox.engine import attach, open_client
 from escalade_sandbox.image import EXTRA, LANGUAGES_LABEL, build_image, default_image, extra_image
 from escalade_sandbox.languages import LANGUAGES, Language
 from escalade_sandbox.link import Link
 from escalade_sandbox.local import LocalSandbox
+from escalade_sandbox.owners import is_orphan, process_identity
 from escalade_sandbox.pool import PoolSettings
 from escalade_sandbox.types import MEBIBYTE, SandboxUnavailable, Trust, UnknownLanguage
 from escalade_sandbox.worker import Worker
@@ -53,34 +54,6 @@ _START = (
 )
 
 
-def _process_identity(pid: int | Literal["self"] = "self") -> str:
-    """Return what tells this process from any other that ever has its number on this machine."""
-    stat = Path(f"/proc/{pid}/stat").read_text()
-    started = stat.rpartition(")")[2].split()[19]
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    namespace = os.readlink(f"/proc/{pid}/ns/pid")
-    number = os.getpid() if pid == "self" else pid
-    return f"{boot} {namespace} {number} {started}"
-
-
-def _is_orphan(owner: str) -> bool:
-    """Whether the process that started a container is certainly gone."""
-    try:
-        boot, namespace, number, _ = owner.split(" ")
-    except ValueError:
-        return True
-    mine = _process_identity().split(" ")
-    if boot != mine[0]:
-        return True
-    if namespace != mine[1]:
-        # Its numbers mean nothing here. Its agent ends by itself when the process that it serves does.
-        return False
-    try:
-        return _process_identity(int(number)) != owner
-    except (OSError, ValueError, IndexError):
-        return True
-
-
 def _no_engine(error: Exception) -> str:
     return f"no Docker engine answers ({error}); start it, or set DOCKER_HOST, or use another sandbox backend"
 
@@ -97,12 +70,16 @@ class DockerLauncher:
         self._memory_bytes = memory_bytes
         self._client: docker.DockerClient | None = None
         self._shared: Path | None = None
-        self._owner = _process_identity()
+        self._owner = process_identity()
         self.pool_id = secrets.token_hex(6)
         """Labels this launcher's containers."""
         self._probe_lock = threading.Lock()
         self._uid_lock = threading.Lock()
         self._next_uid = LOWEST_UID + secrets.randbelow(UIDS)
+        self._names: set[str] = set()
+        """Of the containers that are wanted, each from before it is made until its removal was asked for."""
+        self._unsure = False
+        """Whether the engine may hold one more than these, since it failed when asked to make or remove one."""
         self.image_id = ""
         self.languages: frozenset[str] = frozenset()
         """What the image has; known once open."""
@@ -177,7 +154,7 @@ class DockerLauncher:
         except (DockerException, requests.RequestException) as error:
             raise SandboxUnavailable(f"the Docker engine does not answer: {error}") from error
         for container in found:
-            if _is_orphan(container["Labels"].get(OWNER_LABEL, "")):
+            if is_orphan(container["Labels"].get(OWNER_LABEL, "")):
                 self._remove(container["Id"])
                 removed += 1
         if removed:
@@ -213,31 +190,50 @@ class DockerLauncher:
             with contextlib.ExitStack() as undo:
                 worker = self._start(trust, transport, undo)
                 undo.pop_all()
-                return worker
         except (DockerException, requests.RequestException, OSError) as error:
+            self._unsure = True
             raise SandboxUnavailable(f"a container could not be started: {error}") from error
+        self._remove_unwanted()
+        return worker
+
+    def _remove_unwanted(self) -> None:
+        """Remove what an engine that was down when it was asked may have kept; no job can be in such a container."""
+        if not self._unsure:
+            return
+        self._unsure = False
+        try:
+            found = self.client.api.containers(all=True, filters={"label": f"{POOL_LABEL}={self.pool_id}"})
+        except (DockerException, requests.RequestException, SandboxUnavailable) as error:
+            logger.debug("containers could not be listed: %s", str(error))
+            self._unsure = True
+            return
+        for container in found:
+            if not self._names.intersection(name.removeprefix("/") for name in container["Names"]):
+                self._remove(container["Id"])
 
     def _start(self, trust: Trust, transport: Transport, undo: contextlib.ExitStack) -> Worker:
         """Start a container; `undo` holds what has to go if that fails, at whatever point."""
         folder: Path | None = None
+        name = f"escalade-{trust.value}-{secrets.token_hex(4)}"
+        self._names.add(name)
+        undo.callback(self._names.discard, name)
         if transport == "socket":
             folder = self._socket_folder()
             undo.callback(shutil.rmtree, folder, ignore_errors=True)
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
                 listener.bind(str(folder / "agent"))
                 listener.listen(1)
-                identifier = self._create(trust, folder)
+                identifier = self._create(name, trust, folder)
                 undo.callback(self._remove, identifier)
                 self.client.api.start(identifier)
                 connection = undo.enter_context(self._accept(listener, identifier))
         else:
-            identifier = self._create(trust, None)
+            identifier = self._create(name, trust, None)
             undo.callback(self._remove, identifier)
-            connection = undo.enter_context(self._attach(identifier))
+            connection = undo.enter_context(attach(self.client, identifier))
             self.client.api.start(identifier)
-        name = f"container {identifier[:12]}"
         link = Link(connection, attached=folder is None)
-        worker = Worker(link, trust, name, lambda: self._discard(identifier, folder))
+        worker = Worker(link, trust, f"container {identifier[:12]}", lambda: self._discard(name, identifier, folder))
         worker.container = identifier
         return worker
 
@@ -263,18 +259,7 @@ class DockerLauncher:
                 if not state["Running"]:
                     raise SandboxUnavailable("the agent ended before it connected") from None
 
-    def _attach(self, identifier: str) -> socket.socket:
-        options = {"stdin": 1, "stdout": 1, "stream": 1}
-        attached: Any = self.client.api.attach_socket(identifier, params=options)
-        try:
-            # The wrapper closes its descriptor when the response is closed, so the link gets one of its own.
-            return socket.socket(fileno=os.dup(attached.fileno()))
-        finally:
-            underlying = attached._sock
-            attached._response.close()
-            underlying.close()
-
-    def _create(self, trust: Trust, folder: Path | None) -> str:
+    def _create(self, name: str, trust: Trust, folder: Path | None) -> str:
         with self._uid_lock:
             uid = self._next_uid = LOWEST_UID + (self._next_uid + 1 - LOWEST_UID) % UIDS
         configuration = {
@@ -308,7 +293,7 @@ class DockerLauncher:
             host_config=host,
             hostname="sandbox",
             labels={LABEL: trust.value, OWNER_LABEL: self._owner, POOL_LABEL: self.pool_id},
-            name=f"escalade-{trust.value}-{secrets.token_hex(4)}",
+            name=name,
             network_disabled=True,
             stdin_open=folder is None,
             user="0:0",
@@ -320,10 +305,12 @@ class DockerLauncher:
         try:
             self.client.api.remove_container(identifier, force=True, v=True)
         except (APIError, requests.RequestException, SandboxUnavailable) as error:
-            # Gone already, or being removed; if the engine is down, the next start finds what is left.
+            # Gone already, or being removed; or the engine is down, and may have it when it is back.
+            self._unsure |= not isinstance(error, APIError) or error.status_code not in (404, 409)
             logger.debug("container %s was not removed: %s", identifier[:12], str(error))
 
-    def _discard(self, identifier: str, folder: Path | None) -> None:
+    def _discard(self, name: str, identifier: str, folder: Path | None) -> None:
+        self._names.discard(name)
         self._remove(identifier)
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
@@ -344,6 +331,7 @@ class DockerLauncher:
     def close(self) -> None:
         """Close the connections and remove the folder of sockets."""
         if self._client is not None:
+            self._remove_unwanted()
             self._client.close()
             self._client = None
         if self._shared is not None:

@@ -6,6 +6,7 @@ library leaves that to the garbage collector, and a service that waits for its e
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Mapping
 from typing import Any
@@ -73,3 +74,20 @@ def _client(version: str, timeout_s: int, connections: int) -> docker.DockerClie
         client.api.mount(_SCHEME, _Adapter(local.socket_path, timeout_s, max_pool_size=connections))
         local.close()
     return client
+
+
+def attach(client: docker.DockerClient, identifier: str) -> socket.socket:
+    """A stream to a container's standard input, and from its standard output.
+
+    Raises:
+        docker.errors.DockerException: The engine refuses.
+        requests.RequestException: The engine does not answer.
+    """
+    attached: Any = client.api.attach_socket(identifier, params={"stdin": 1, "stdout": 1, "stream": 1})
+    try:
+        # The wrapper closes its descriptor when the response is closed, so the caller gets one of its own.
+        return socket.socket(fileno=os.dup(attached.fileno()))
+    finally:
+        underlying = attached._sock
+        attached._response.close()
+        underlying.close()

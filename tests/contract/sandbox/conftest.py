@@ -3,14 +3,16 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 import uvicorn
 
 from escalade_sandbox.docker import DockerSandbox
 from escalade_sandbox.http import HttpSandbox
+from escalade_sandbox.image import build_image
 from escalade_sandbox.process import ProcessSandbox
 from escalade_sandbox.service import create_app
 from escalade_sandbox.types import Input, Sandbox, SandboxUnavailable
@@ -56,10 +58,31 @@ async def ready(client: HttpSandbox) -> bool:
     return True
 
 
+class RemappedSandbox(DockerSandbox):
+    """A sandbox on an engine whose containers have users of their own."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(slots=2)
+        self.url = url
+
+    async def start(self) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("DOCKER_HOST", self.url)
+            await super().start()
+        assert "userns" in str(self.launcher.client.info()["SecurityOptions"])
+
+
+def in_user_namespace(start_engine: Callable[..., Any]) -> Sandbox:
+    engine = start_engine("--userns-remap=default")
+    engine.load(build_image())
+    return RemappedSandbox(engine.url)
+
+
 ENGINE = [pytest.param("docker", marks=pytest.mark.docker), pytest.param("runsc", marks=pytest.mark.gvisor)]
+USERNS = pytest.param("userns", marks=[pytest.mark.dockerd, pytest.mark.long])
 
 
-@pytest.fixture(scope="session", params=["process", *ENGINE, "http"])
+@pytest.fixture(scope="session", params=["process", *ENGINE, "http", USERNS])
 async def sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
     if request.param == "http":
         async with served() as opened:
@@ -67,6 +90,8 @@ async def sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
         return
     if request.param == "process":
         local: Sandbox = ProcessSandbox(acknowledged=True, slots=2)
+    elif request.param == "userns":
+        local = in_user_namespace(request.getfixturevalue("start_second_engine"))
     else:
         local = DockerSandbox(slots=2, runtime="runsc" if request.param == "runsc" else None)
     async with started(local) as opened:
