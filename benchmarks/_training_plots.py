@@ -58,7 +58,7 @@ def plot(out: Path, folder: Path, trained: Sequence[str], held_out: Sequence[str
         axis.set_ylim(bottom=0)
         axis.grid(alpha=0.3)
     axes[0][0].legend(frameon=False)
-    figure.savefig(folder / "training.png", dpi=110)
+    figure.savefig(folder / "training.png", dpi=80)
     pyplot.close(figure)
     _heat_maps(pyplot, results, arms, trained, folder / "training-levels.png")
     _table(results, arms, parts)
@@ -85,7 +85,7 @@ def _lines(axis: Any, arm: str, curves: Sequence[Sequence[tuple[int, float]]]) -
         axis.plot(*zip(*curve, strict=True), color=COLOURS[arm], linewidth=0.7, alpha=0.5)
     shortest = min(len(curve) for curve in curves)
     mean = [(curves[0][i][0], fmean(curve[i][1] for curve in curves)) for i in range(shortest)]
-    axis.plot(*zip(*mean, strict=True), color=COLOURS[arm], linewidth=2.2, label=f"{arm} ({len(curves)} seeds)")
+    axis.plot(*zip(*mean, strict=True), color=COLOURS[arm], linewidth=2.2, label=f"{arm} (seeds: {len(curves)})")
 
 
 def _heat_maps(pyplot: Any, results: Sequence[Document], arms: Sequence[str], trained: Sequence[str], to: Path) -> None:
@@ -107,7 +107,7 @@ def _heat_maps(pyplot: Any, results: Sequence[Document], arms: Sequence[str], tr
             for name in trained
         ]
         image = axis.imshow(rows, vmin=0, vmax=1, aspect="auto", cmap="viridis")
-        axis.set(title=title, xlabel="level", xticks=levels, yticks=range(len(trained)), yticklabels=trained)
+        axis.set(title=title, xlabel="level", xticks=levels[::2], yticks=range(len(trained)), yticklabels=trained)
     figure.colorbar(image, ax=axes, label="accuracy")
     figure.savefig(to, dpi=110)
     pyplot.close(figure)

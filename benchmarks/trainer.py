@@ -28,10 +28,13 @@ SKIPPED = 5
 
 
 def measure(client: Client, out: Path, *, lag: int, steps: int, threads: int) -> tuple[float, float]:
-    """Median wall time of a step and of the model's part in it, in seconds."""
+    """Median wall time of a step and of the model's part in it, in seconds.
+
+    Each has a seed of its own: runs of one seed share instances, so that the second would find them made.
+    """
     config = TrainConfig.model_validate(
         {
-            "name": f"benchmark, lag {lag}", "out": out, "steps": steps, "seed": 1, "threads": threads,
+            "name": f"benchmark, lag {lag}", "out": out, "steps": steps, "seed": 1 + lag, "threads": threads,
             "run": {
                 "groups": 32, "rollouts": 8, "template": "compact", "pool": {"environments": ENVIRONMENTS},
                 "curriculum": {"policy": "fixed", "constants": {"share": 0.1}},

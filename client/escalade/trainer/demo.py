@@ -82,12 +82,14 @@ def parse(arguments: Sequence[str] | None) -> Options:
     """Read the command line; a usage error exits with 2."""
     folder = default_data().with_name("demo-train")
     parser = argparse.ArgumentParser(prog="python -m escalade.trainer.demo", description="Train a small model.")
-    parser.add_argument("--steps", type=int, default=500, help="steps of GRPO (default: 500)")
-    parser.add_argument("--warmup-steps", type=int, default=2_400, help="steps on worked examples (default: 2400)")
-    parser.add_argument("--examples", type=int, default=1_024, help="worked examples per level (default: 1024)")
+    parser.add_argument("--steps", type=int, default=300, help="steps of GRPO (default: 300)")
+    parser.add_argument("--warmup-steps", type=int, default=1_000, help="steps on worked examples (default: 1000)")
+    parser.add_argument("--examples", type=int, default=512, help="worked examples per level (default: 512)")
     parser.add_argument("--count", type=int, default=16, help="test instances per level (default: 16)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=2, help="threads of the model (default: 2)")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="threads of the model; the server has the others (default: 1)"
+    )
     parser.add_argument("--policy", default="bayes", help="curriculum (default: bayes)")
     parser.add_argument("--data", type=Path, default=folder, help="server's data folder (default: %(default)s)")
     parser.add_argument("--sandbox", choices=("docker", "process"), help="default: docker if an engine answers")
@@ -160,7 +162,7 @@ def configure(options: Options, out: Path) -> TrainConfig:
             "name": f"demo-train {options.seed}", "out": out, "steps": options.steps, "seed": options.seed,
             "threads": options.threads, "device": "cpu",
             "run": {
-                "groups": 32, "rollouts": 8, "template": "compact", "curriculum": {"policy": options.policy},
+                "groups": 16, "rollouts": 16, "template": "compact", "curriculum": {"policy": options.policy},
                 "pool": {"environments": list(ENVIRONMENTS)},
             },
             "model": {"layers": 2, "heads": 3, "width": 96},
