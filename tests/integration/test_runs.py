@@ -4,6 +4,10 @@ import asyncio
 from typing import Any
 
 import httpx
+from sqlalchemy import func, select
+
+from escalade_server.api.services import Services
+from escalade_server.storage.tables import Stream
 
 Run = dict[str, Any]
 
@@ -182,3 +186,16 @@ async def test_a_deleted_run_is_gone(trainer: httpx.AsyncClient, start_run: Any)
     assert (await trainer.delete(f"/v1/runs/{run['run']}")).status_code == 204
     gone = await trainer.put(f"/v1/runs/{run['run']}/batches/0", json={})
     assert (gone.status_code, gone.json()["code"]) == (404, "run_not_found")
+
+
+async def test_as_many_draws_lie_ready_as_the_last_batch_took(
+    trainer: httpx.AsyncClient, start_run: Any, imported: Any, services: Services
+) -> None:
+    fixed = {"policy": "fixed", "constants": {"share": 0.0}}
+    run = await start_run(groups=40, curriculum=fixed, pool={"environments": imported[:1]})
+    batch = (await trainer.put(f"/v1/runs/{run['run']}/batches/0", json={})).json()
+    assert {group["level"] for group in batch["groups"]} == {0}
+    await services.buffer.idle()
+    async with services.database.read() as session:
+        most = await session.scalar(select(func.max(Stream.draws)))
+    assert most >= 80

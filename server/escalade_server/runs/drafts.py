@@ -6,6 +6,7 @@ background, and nobody waits for it here.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -69,14 +70,15 @@ def source_of(
 
 
 def draw_ahead(desk: Desk, draft: Draft) -> None:
-    """Keep the next draws in store: of the levels served, and of the levels next to them."""
+    """Keep the next draws in store: of the levels served as many as this batch took, and some of those next to them."""
+    taken = Counter((group.environment, group.level) for group in draft.groups)
     through: dict[tuple[int, int], int] = {}
     for group in draft.groups:
         top = draft.members[group.environment].top_level
         for level in range(max(0, group.level - 1), min(top, group.level + 1) + 1):
             used = group.ordinal + 1 if level == group.level else 0
             key = (group.environment, level)
-            through[key] = max(through.get(key, 0), used + desk.buffer.reserve)
+            through[key] = max(through.get(key, 0), used + max(desk.buffer.reserve, taken[key]))
     for key, count in through.items():
         desk.buffer.ahead(draft.source(*key), count)
         if draft.program is not None:
