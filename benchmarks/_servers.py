@@ -124,11 +124,12 @@ def serving(engine: str, **variables: str) -> Iterator[Served]:
 
 def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     deadline = time.monotonic() + START_S
-    while process.poll() is None and time.monotonic() < deadline:
-        with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{url}/readyz", timeout=5).status_code == 200:
-                return
-        time.sleep(0.05)
+    with httpx.Client(base_url=url, timeout=5) as http:
+        while process.poll() is None and time.monotonic() < deadline:
+            with contextlib.suppress(httpx.TransportError):
+                if http.get("/readyz").status_code == 200:
+                    return
+            time.sleep(0.05)
     raise RuntimeError(f"the server did not get ready: exit {process.poll()}\n{log.read_text()[-4000:]}")
 
 

@@ -72,13 +72,15 @@ class Server:
                 env=environment(self.data, **self.variables), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         deadline = time.monotonic() + START_S
-        while self.process.poll() is None and time.monotonic() < deadline:
-            try:
-                if httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200:
-                    return
-            except httpx.TransportError:
-                pass
-            time.sleep(0.05)
+        # One client for all questions: each loads the certificates anew, which takes the processor from the server.
+        with httpx.Client(base_url=self.url, timeout=5) as http:
+            while self.process.poll() is None and time.monotonic() < deadline:
+                try:
+                    if http.get("/readyz").status_code == 200:
+                        return
+                except httpx.TransportError:
+                    pass
+                time.sleep(0.05)
         log_text = (self.data / "server.log").read_text()
         raise AssertionError(f"the server did not get ready: exit {self.process.poll()}\n{log_text}")
 
