@@ -153,7 +153,7 @@ def _last_box(completion: str, offset: int) -> tuple[tuple[int, int] | None, int
         return None, 0
     base = max(offset, first - 3)
     # Same length as the text, with what a backslash escapes blanked out.
-    plain = completion[base:].replace("\\\\", "\x01\x01").replace("\\{", "\x01\x01").replace("\\}", "\x01\x01")
+    plain = completion[base:].replace("\\\\", "\x01\x01").replace("\\{", "\x02\x02").replace("\\}", "\x02\x02")
     few = plain.count("{") + plain.count("}") <= _FEW_BRACES and plain.count("\x01") <= _FEW_ESCAPES
     span, boxes = _box_among_few(plain) if few else _box_among_many(plain)
     return (None if span is None else (base + span[0], base + span[1])), boxes

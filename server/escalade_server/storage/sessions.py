@@ -6,6 +6,8 @@ SQLite it begins IMMEDIATE, so a writer waits its turn at the start and never fa
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.pool import QueuePool
 
 from escalade_server.errors import DatabaseBehind, DatabaseUnavailable
 from escalade_server.storage import sqlite
@@ -21,6 +24,9 @@ __all__ = ["AsyncSession", "Database"]
 
 BUSY_TIMEOUT_S = 30.0
 """How long a SQLite writer waits for its turn, and PostgreSQL for a connection."""
+
+CLOSE_S = 5.0
+"""How long closing waits for connections that are in use."""
 
 
 class Database:
@@ -59,7 +65,15 @@ class Database:
             await session.execute(text("select 1"))
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection; those in use are waited for, up to `CLOSE_S`.
+
+        A session whose task was cancelled while it closed gives its connection back in a task of its own.
+        """
+        pool = self.engine.pool
+        if isinstance(pool, QueuePool):
+            until = time.monotonic() + CLOSE_S
+            while pool.checkedout() and time.monotonic() < until:  # noqa: ASYNC110 - the pool tells of no event
+                await asyncio.sleep(0.01)
         await self.engine.dispose()
 
 

@@ -169,6 +169,7 @@ def test_the_last_closed_fenced_block_is_the_program(completion, languages, text
 
 @given(markup)
 @example("\\boxed{" * 3 + "}" * 2)
+@example("\\{boxed{}")
 def test_a_box_is_found_as_the_rule_read_by_hand_says(text):
     found = extract_answer(text, ExtractionSettings(think=False, answer_tag=False))
     assert found.text == last_box_by_hand(text)
