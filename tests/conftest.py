@@ -198,6 +198,7 @@ class SecondEngine:
     def __init__(self, *arguments: str) -> None:
         # Not below pytest's own temporary folder, which is too long for a socket's name.
         self.folder = Path(tempfile.mkdtemp(prefix="engine-"))
+        self.folder.chmod(0o711)  # with userns-remap the containers' root is none of ours, and has to pass
         self.url = f"unix://{self.folder}/socket"
         self._arguments = arguments
         self._process: subprocess.Popen[bytes] | None = None
