@@ -20,11 +20,11 @@ from typing import Any, Protocol, TypeVar
 
 from escalade import _requests, errors
 from escalade._requests import Call
+from escalade._retry import CURABLE
 from escalade.types import Batch
 
 Result = TypeVar("Result")
 
-CURABLE = (errors.ConnectionFailed, errors.Timeout, errors.RateLimited, errors.Unavailable)
 DEPTH_MOST = 64
 """Deeper than this, the curriculum would hardly see outcomes before it draws."""
 CLOSED = "the client has been closed, and its streams with it"

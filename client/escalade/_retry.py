@@ -164,9 +164,13 @@ def _from_response(response: httpx.Response, url: str) -> errors.EscaladeError:
     return kind(detail, code=problem.code, status=status, request_id=problem.request_id, retry_after_s=wait_s)
 
 
+CURABLE = (errors.ConnectionFailed, errors.Timeout, errors.RateLimited, errors.Unavailable)
+"""What time alone may cure."""
+
+
 def _transient(failure: errors.EscaladeError) -> bool:
     # Every call may be repeated: reads and PUTs by nature, reports by content, creating POSTs by their Idempotency-Key.
-    return isinstance(failure, errors.ConnectionFailed | errors.Timeout | errors.RateLimited | errors.Unavailable)
+    return isinstance(failure, CURABLE)
 
 
 def _parsed(call: Call[Answer], response: httpx.Response, url: str) -> Answer:

@@ -7,9 +7,9 @@ from concurrent.futures import Future
 import pytest
 
 from escalade import AuthenticationError, ConnectionFailed, NotFound, RateLimited, Timeout, Unavailable
+from escalade._patience import LONGEST_PAUSE_S, patiently
 from escalade.integrations._aside import THREADS, aside
 from escalade.integrations._judging import Rollout, text_of
-from escalade.integrations._patience import LONGEST_PAUSE_S, patiently
 from escalade.types import MAX_COMPLETION_CHARS
 
 

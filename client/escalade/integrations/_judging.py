@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeAlias
 
+from escalade._patience import patiently
 from escalade.client import Client
 from escalade.errors import Conflict
 from escalade.integrations._aside import aside
-from escalade.integrations._patience import patiently
 from escalade.types import MAX_COMPLETION_CHARS, AttemptOutcome, AttemptReport, Batch, ScoreItem, ScoreOutcome
 
 logger = logging.getLogger("escalade")

@@ -18,11 +18,11 @@ from concurrent.futures import Future
 from itertools import count
 from typing import Any
 
+from escalade._patience import patiently
 from escalade.client import Client
 from escalade.errors import InvalidRequest, NotFound
 from escalade.integrations._gathering import gathered
 from escalade.integrations._judging import Judged, Rollout, batch_of, judged, shared_client, text_of
-from escalade.integrations._patience import patiently
 from escalade.integrations._peers import require
 
 Completion = str | Sequence[Mapping[str, Any]]

@@ -15,15 +15,13 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, TypeVar
 
-from escalade import Client, ConnectionFailed, RateLimited, Timeout, Unavailable
+from escalade import Client, EscaladeError, _patience
+from escalade._retry import CURABLE
 from escalade.trainer.config import TrainingFailed
 from escalade.types import MAX_COMPLETION_CHARS, AttemptOutcome, AttemptReport, Batch
 
 Result = TypeVar("Result")
 Say = Callable[[str], None]
-
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
-CURABLE = (ConnectionFailed, Timeout, RateLimited, Unavailable)
 
 
 @dataclass(frozen=True)
@@ -97,26 +95,20 @@ def patiently(
     """
     closing = closing or threading.Event()
     start_s = time.monotonic()
-    pause_s = FIRST_PAUSE_S
-    while True:
-        try:
-            result = call()
-        except CURABLE as error:
-            waited_s = time.monotonic() - start_s
-            if closing.is_set():
-                raise
-            if waited_s + pause_s > patience_s:
-                raise TrainingFailed(
-                    f"gave up after {waited_s:.0f} s: {error.detail} ({error.code}); what was saved can be resumed"
-                ) from error
-            if pause_s == FIRST_PAUSE_S:
-                say(f"waiting for the server: {error.detail} ({error.code})")
-            closing.wait(max(pause_s, error.retry_after_s or 0.0))
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-        else:
-            if pause_s != FIRST_PAUSE_S:
-                say(f"the server is back after {time.monotonic() - start_s:.0f} s")
-            return result
+    try:
+        return _patience.patiently(
+            call, patience_s=patience_s, say=say, words=_words, over=closing.is_set, sleep=closing.wait
+        )
+    except CURABLE as error:
+        if closing.is_set():
+            raise
+        raise TrainingFailed(
+            f"gave up after {time.monotonic() - start_s:.0f} s: {_words(error)}; what was saved can be resumed"
+        ) from error
+
+
+def _words(error: EscaladeError) -> str:
+    return f"{error.detail} ({error.code})"
 
 
 def _by_group(written: Written, outcomes: Sequence[AttemptOutcome]) -> list[list[float | None]]:

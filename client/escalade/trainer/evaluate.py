@@ -16,6 +16,7 @@ import typer
 from escalade.cli import output
 from escalade.cli.app import open_client
 from escalade.errors import EscaladeError, InvalidRequest
+from escalade.exports.export import SERVED
 from escalade.trainer.evaluation import Figures, figures, grouped
 from escalade.trainer.tallies import Tally
 from escalade.types import Template
@@ -112,7 +113,7 @@ def places(client: Client, environments: str | None, levels: str | None) -> dict
     Raises:
         InvalidRequest: An environment is not on the server, or no ladder has one of the levels.
     """
-    served = {one.name: one.levels for one in client.environments() if one.status in ("verified", "unverified")}
+    served = {one.name: one.levels for one in client.environments() if one.status in SERVED}
     names = list(served) if environments is None else [part.strip() for part in environments.split(",")]
     for one in names:
         if one not in served:
