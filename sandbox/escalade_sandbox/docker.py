@@ -25,7 +25,7 @@ import requests
 from docker.errors import APIError, DockerException, ImageNotFound
 from docker.types import LogConfig, Mount
 
-from escalade_sandbox.engine import attach, open_client
+from escalade_sandbox.engine import attach, no_engine, open_client
 from escalade_sandbox.image import EXTRA, LANGUAGES_LABEL, build_image, default_image, extra_image
 from escalade_sandbox.languages import LANGUAGES, Language
 from escalade_sandbox.link import Link
@@ -52,10 +52,6 @@ _START = (
     "import sys; sys.path.insert(0, '/opt/escalade'); from escalade_sandbox.agent.agent import main; "
     "sys.exit(main(sys.argv[1]))"
 )
-
-
-def _no_engine(error: Exception) -> str:
-    return f"no Docker engine answers ({error}); start it, or set DOCKER_HOST, or use another sandbox backend"
 
 
 class DockerLauncher:
@@ -114,13 +110,13 @@ class DockerLauncher:
         try:
             client = open_client(timeout_s=ENGINE_TIMEOUT_S, connections=64)
         except (DockerException, requests.RequestException) as error:
-            raise SandboxUnavailable(_no_engine(error)) from error
+            raise SandboxUnavailable(no_engine(error)) from error
         try:
             client.ping()
             self.image_id = self._find_image(client)
         except (DockerException, requests.RequestException) as error:
             client.close()
-            raise SandboxUnavailable(_no_engine(error)) from error
+            raise SandboxUnavailable(no_engine(error)) from error
         except SandboxUnavailable:
             client.close()
             raise

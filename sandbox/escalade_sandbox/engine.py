@@ -76,6 +76,11 @@ def _client(version: str, timeout_s: int, connections: int) -> docker.DockerClie
     return client
 
 
+def no_engine(error: Exception) -> str:
+    """What to say where none answers."""
+    return f"no Docker engine answers ({error}); start it, or set DOCKER_HOST, or use another sandbox backend"
+
+
 def attach(client: docker.DockerClient, identifier: str) -> socket.socket:
     """A stream to a container's standard input, and from its standard output.
 

@@ -76,7 +76,7 @@ def is_built(name: str) -> bool:
     import requests
     from docker.errors import DockerException, ImageNotFound
 
-    from escalade_sandbox.engine import open_client
+    from escalade_sandbox.engine import no_engine, open_client
 
     try:
         with contextlib.closing(open_client(timeout_s=60)) as client:
@@ -84,7 +84,7 @@ def is_built(name: str) -> bool:
     except ImageNotFound:
         return False
     except (DockerException, requests.RequestException) as error:
-        raise SandboxUnavailable(f"no Docker engine answers ({error}); start it, or set DOCKER_HOST") from error
+        raise SandboxUnavailable(no_engine(error)) from error
     return True
 
 

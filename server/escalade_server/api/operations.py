@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -17,9 +15,9 @@ router = APIRouter(tags=["operations"])
 
 
 @router.get("/healthz", openapi_extra={"security": []})
-async def health() -> dict[str, str]:
+async def health(request: Request) -> dict[str, str]:
     """Whether the process answers, and the server's version."""
-    return {"status": "ok", "version": version("escalade")}
+    return {"status": "ok", "version": request.app.version}
 
 
 @router.get("/readyz", openapi_extra={"security": []}, responses={503: {"model": Readiness}})

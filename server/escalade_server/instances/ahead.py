@@ -29,9 +29,6 @@ class Ahead(Generic[Key]):
         self._tasks: dict[Key, asyncio.Task[None]] = {}
         self._turn = asyncio.Semaphore(at_once)
 
-    def __contains__(self, key: Key) -> bool:
-        return key in self._tasks
-
     def start(self, key: Key, work: Callable[[], Awaitable[None]]) -> None:
         """Do this in the background, unless the key's work is under way."""
         if key in self._tasks:

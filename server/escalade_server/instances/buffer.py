@@ -144,9 +144,8 @@ class Buffer:
     def ahead(self, source: Source, through: int) -> None:
         """Draw in the background; what fails will fail again, and be told, when it is asked for."""
         stream = source.stream
-        if stream in self._ahead or self._reached.get(stream, 0) >= through:
-            return
-        self._ahead.start(stream, lambda: self.fill(source, through))
+        if self._reached.get(stream, 0) < through:
+            self._ahead.start(stream, lambda: self.fill(source, through))
 
     async def idle(self) -> None:
         """Wait until nothing is being drawn ahead."""

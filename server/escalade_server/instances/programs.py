@@ -120,7 +120,7 @@ class Programs:
 
     def _make_ahead(self, source: Source, count: int) -> None:
         key = (source.stream if count else limits_id(source.version.hash, source.parameters), count)
-        if key in self._ahead or key in self._made:
+        if key in self._made:
             return
 
         async def work() -> None:

@@ -130,12 +130,9 @@ def same_graph(spec: AnswerSpec, truth: str, answer: str, known: Known = NOTHING
         wanted, found = edges_by_ends(spec, candidate), edges_by_ends(spec, given)
         if {ends: len(weights) for ends, weights in wanted.items()} == {
             ends: len(weights) for ends, weights in found.items()
-        } and (
-            not spec.weighted
-            or all(
-                _in_any_order(spec, weights, [Atom(weight) for weight in found[ends]], tolerance, tolerant, numbers)
-                for ends, weights in wanted.items()
-            )
+        } and all(
+            _in_any_order(spec, weights, [Atom(weight) for weight in found[ends]], tolerance, tolerant, numbers)
+            for ends, weights in wanted.items()
         ):
             return True
     return False
@@ -175,8 +172,6 @@ def agree_in_any_order(spec: AnswerSpec, first: str, second: str) -> bool:
     one, other = first.split(), second.split()
     if len(one) != len(other) or any(not_a_number(token) for token in one):
         return False
-    if sorted(one) == sorted(other):
-        return True
     tolerant = is_tolerant(spec, [one]) or is_tolerant(spec, [other])
     try:
         return _in_any_order(spec, one, [Atom(token) for token in other], tolerance_of(spec), tolerant, Numbers())
