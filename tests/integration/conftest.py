@@ -1,17 +1,21 @@
 """The whole server in this process, on a fresh database of each engine, with real programs run by the process sandbox.
 
-Guarantee: nothing is faked but the network: requests reach the application through its ASGI interface.
+Guarantee: nothing is faked but the network: requests reach the application through its ASGI interface. `server` and
+`client` are there for tests that want a process and real sockets.
 """
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import serving
+from ports import free_port
 
+from escalade import Client
 from escalade_sandbox.process import ProcessSandbox
 from escalade_sandbox.types import Sandbox
 from escalade_server.api.app import create_app
@@ -139,3 +143,17 @@ def start_run(trainer: httpx.AsyncClient, imported: list[str]) -> Starter:
         return run
 
     return start
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[serving.Server]:
+    """The real server as a process, for all tests of a file."""
+    with serving.started(tmp_path_factory.mktemp("server"), free_port(), ESCALADE_SANDBOX="process") as started:
+        yield started
+
+
+@pytest.fixture
+def client(server: serving.Server) -> Iterator[Client]:
+    """A client of it, with the admin key."""
+    with Client(server.url, (server.data / "admin.key").read_text().strip()) as opened:
+        yield opened

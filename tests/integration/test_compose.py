@@ -1,10 +1,8 @@
 """The compose file, for real: images built from this checkout, four services, and the main job over HTTP."""
 
-import importlib.util
 import json
 import os
 import secrets
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -14,6 +12,8 @@ from typing import Any
 
 import httpx
 import pytest
+from end_to_end import main_job
+from ports import free_port
 
 from escalade import Client
 
@@ -69,13 +69,6 @@ def compose(
     )  # fmt: skip
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
 def wait_until_ready(url: str, limit_s: float) -> None:
     deadline = time.monotonic() + limit_s
     answer = "nothing"
@@ -105,16 +98,6 @@ def project() -> Iterator[Project]:
     finally:
         down = started.compose("down", "--volumes", "--remove-orphans", "--timeout", "20")
         assert down.returncode == 0, down.stderr
-
-
-def main_job(client: Client) -> None:
-    """The end-to-end test's own steps: tests are no package, so the file is loaded by its path."""
-    spec = importlib.util.spec_from_file_location("end_to_end", ROOT / "tests" / "integration" / "end_to_end.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.main_job(client)
 
 
 def test_the_main_job_passes_against_the_compose_file(project):

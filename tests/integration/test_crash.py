@@ -3,19 +3,17 @@
 ESCALADE_CRASHES sets how often the server is killed; `make soak` asks for 200.
 """
 
-import importlib.util
 import json
 import os
 import random
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+import serving
 
 from escalade import Client
 from escalade.types import AttemptReport
@@ -27,19 +25,6 @@ RANKS = 8
 GROUPS = 4
 POOL = ["901-a-lamps-in-the-corridor", "902-b-views-along-the-shelf", "903-c-badge-letters"]
 FIXTURE = Path(__file__).resolve().parents[1] / "fixtures" / "scaler-small.json"
-
-
-def _sibling(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-serving = _sibling("serving")
 
 
 def answer(cursor: int, position: int, rank: int) -> str:

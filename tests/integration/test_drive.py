@@ -1,37 +1,19 @@
 """A run driven by an inference endpoint, against a real server and an endpoint on this machine: `escalade train`."""
 
-import importlib.util
 import json
-import socket
 import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
+import serving
+from ports import free_port
 
 from escalade import Client
 
 LIMIT_S = 120.0
 STEPS, GROUPS, ROLLOUTS = 4, 3, 4
-
-
-def _sibling(name):
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-serving = _sibling("serving")
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 class Duellist(BaseHTTPRequestHandler):

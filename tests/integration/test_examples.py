@@ -2,11 +2,8 @@
 
 import contextlib
 import doctest
-import importlib.util
 import inspect
 import re
-import socket
-import sys
 from pathlib import Path
 
 import pytest
@@ -19,26 +16,6 @@ LEFT_TO_THE_READER = {"my_model": lambda messages: "\\boxed{4}", "steps": 2}
 """What a page's example says by name alone."""
 IN_SMALL = ("groups=64, rollouts=8", "groups=2, rollouts=2")
 """Sixty-four groups would take a minute to make for the first time."""
-
-
-def _sibling(name):
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-serving = _sibling("serving")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    with serving.started(tmp_path_factory.mktemp("server"), port, ESCALADE_SANDBOX="process") as started:
-        yield started
 
 
 @pytest.fixture

@@ -1,47 +1,18 @@
 """Exports from a real server: the same rows again, answers that the server takes, splits that share nothing."""
 
-import importlib.util
 import json
 import os
-import socket
 import subprocess
-import sys
-from pathlib import Path
 
 import pyarrow.parquet
 import pytest
+import serving
 
 from escalade import Client, ScoreItem
 from escalade.exports import ExportFailed, Request, export
 from escalade.integrations._judging import close_shared_clients
 
 CHOSEN = ("coin-row", "ribbon-code", "toll-road")
-
-
-def _sibling(name):
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-serving = _sibling("serving")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    with serving.started(tmp_path_factory.mktemp("server"), port, ESCALADE_SANDBOX="process") as started:
-        yield started
-
-
-@pytest.fixture
-def client(server):
-    with Client(server.url, (server.data / "admin.key").read_text().strip()) as opened:
-        yield opened
 
 
 def made(client, path, **choice):

@@ -1,31 +1,15 @@
 """The server as a process: the main job over HTTP, restarts, and what it says when something is not there."""
 
-import importlib.util
 import json
 import subprocess
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import end_to_end
 import pytest
+import serving
 
 from escalade import Client
-
-
-def _sibling(name: str) -> ModuleType:
-    """A module beside this one: tests are no package."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-end_to_end = _sibling("end_to_end")
-serving = _sibling("serving")
 
 
 def admin(url: str, data: Path) -> Client:

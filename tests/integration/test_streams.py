@@ -1,41 +1,11 @@
 """Streams of batches from a real server: with reports, across its restart, and with checkpoints and restores."""
 
 import asyncio
-import importlib.util
-import socket
-import sys
 from contextlib import aclosing, closing
-from pathlib import Path
 
 import pytest
 
-from escalade import AsyncClient, AttemptReport, Client, NotFound
-
-
-def _sibling(name):
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-serving = _sibling("serving")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    with serving.started(tmp_path_factory.mktemp("server"), port, ESCALADE_SANDBOX="process") as started:
-        yield started
-
-
-@pytest.fixture
-def client(server):
-    with Client(server.url, (server.data / "admin.key").read_text().strip()) as opened:
-        yield opened
+from escalade import AsyncClient, AttemptReport, NotFound
 
 
 @pytest.fixture

@@ -1,10 +1,8 @@
 """A synthesis whose server is killed goes on, after the restart, at the problem where it stopped."""
 
-import importlib.util
-import sys
 from pathlib import Path
-from types import ModuleType
 
+import serving
 from sqlalchemy import select
 
 from escalade import Client
@@ -19,19 +17,6 @@ FEW_DRAWS = {
 }  # fmt: skip
 KILLED_AFTER = (1, 2)
 """Problems that are finished when the server is killed."""
-
-
-def _sibling(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-serving = _sibling("serving")
 
 
 def reports_of(url: str, job: str) -> list[str]:

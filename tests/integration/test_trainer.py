@@ -1,8 +1,6 @@
 """The trainer against a real server: it trains, resumes exactly, waits for a server that is away, fails in one line."""
 
-import importlib.util
 import json
-import socket
 import subprocess
 import sys
 import threading
@@ -11,7 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import serving
 import torch
+from ports import free_port
 from rich.console import Console
 
 from escalade import Client, NotFound
@@ -25,29 +25,6 @@ from escalade.trainer.train import train
 LIMIT_S = 120.0
 ENVIRONMENT = "pebble-duel"
 """Its answers are one of two names, so that a model that has barely learned is right half of the time."""
-
-
-def _sibling(name):
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-serving = _sibling("serving")
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with serving.started(tmp_path_factory.mktemp("server"), free_port(), ESCALADE_SANDBOX="process") as started:
-        yield started
 
 
 @pytest.fixture

@@ -1,32 +1,15 @@
 """What verification accepts of generators and ladders, and which check refuses what, with evidence for a person."""
 
-import importlib.util
-import sys
 from operator import itemgetter
-from pathlib import Path
-from types import ModuleType
 
 import pytest
+import verifying as on
 
 from escalade_sandbox.types import Health, Job, JobResult, Sandbox, SandboxUnavailable
 from escalade_server.errors import SandboxFailed
 from escalade_server.problems.definition import Parameter, version_of
 from escalade_server.synthesis.reports import public, summary
 from escalade_server.synthesis.verification import CHECKS, Verification
-
-
-def _sibling(name: str) -> ModuleType:
-    """A module beside this one: tests are no package."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-on = _sibling("verifying")
 
 
 async def test_a_sound_environment_is_verified_and_served_as_it_is(sandbox: Sandbox) -> None:

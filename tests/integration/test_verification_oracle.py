@@ -1,29 +1,11 @@
 """How verification makes an oracle of solutions, and which of them it believes."""
 
-import importlib.util
-import sys
-from pathlib import Path
-from types import ModuleType
+import verifying as on
 
 from escalade.types import AnswerSpec
 from escalade_sandbox.types import Sandbox
 from escalade_server.problems.definition import Checker, Definition, version_of
 from escalade_server.problems.problem import FixedTest
-
-
-def _sibling(name: str) -> ModuleType:
-    """A module beside this one: tests are no package."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-on = _sibling("verifying")
-
 
 MISLABELLED = "input()\nnumbers = list(map(int, input().split()))\nprint(sum(numbers) - (numbers[0] == 7))\n"
 

@@ -1,17 +1,15 @@
 """One real server for all tests of adapters, one that cannot score, and models small enough for any machine."""
 
-import importlib.util
 import json
-import socket
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import ModuleType
 
 import httpx
 import pytest
+import serving
+from ports import free_port
 
 from escalade import Client
 from escalade.integrations import _judging
@@ -23,32 +21,11 @@ TEMPLATE = (
 """A chat template of the plainest kind."""
 
 
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
-def _serving() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("serving", Path(__file__).parents[1] / "serving.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules.get("serving")
-    if module is None:
-        module = sys.modules["serving"] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    return module
-
-
-serving = _serving()
-
-
 @pytest.fixture(scope="session")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The real server, with its environments: variables that lead a client there."""
     data = tmp_path_factory.mktemp("server")
-    with serving.serving(data, _free_port(), ESCALADE_SANDBOX="process") as url:
+    with serving.serving(data, free_port(), ESCALADE_SANDBOX="process") as url:
         yield {"ESCALADE_URL": url, "ESCALADE_KEY": (data / "admin.key").read_text().strip()}
 
 
@@ -113,7 +90,7 @@ def unscoring(endpoint: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iter
 @pytest.fixture
 def own_server(tmp_path: Path):
     """A server of the test's own, which it may kill."""
-    with serving.started(tmp_path / "server", _free_port(), ESCALADE_SANDBOX="process") as server:
+    with serving.started(tmp_path / "server", free_port(), ESCALADE_SANDBOX="process") as server:
         yield server
 
 

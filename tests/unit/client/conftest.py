@@ -1,34 +1,18 @@
 """The fake API, and both clients behind one face, so that one suite proves both."""
 
-import importlib.util
 import inspect
 import random
-import sys
-from pathlib import Path
 
+import fake_histories  # noqa: F401 - it adds its routes to the fake API
+import fake_syntheses  # noqa: F401 - so does it
 import pytest
+from fake_api import KEY, FakeApi
 
 import escalade
 
 
-def _load(name):
-    # Tests are no package; siblings are loaded by path.
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
-
-_load("fake_api")
-_load("fake_histories")
-_load("fake_syntheses")
-
-
 @pytest.fixture
 def api():
-    from fake_api import FakeApi
-
     with FakeApi().serving() as served:
         yield served
 
@@ -94,8 +78,6 @@ async def sdk(request, time):
 @pytest.fixture
 def call(sdk, api):
     """Call a method of a client of the fake API: `await call("environment", "knapsack")`."""
-    from fake_api import KEY
-
     client = sdk.client(api.url, KEY)
 
     async def perform(method, *args, **kwargs):
