@@ -127,10 +127,8 @@ async def _plan(writer: Writer, desk: Desk, cursor: int, refill: int, groups: in
         issued = await runs.get_batch(writer.session, run.id, line, cursor, refill)
         if issued is not None:
             return await _draft(writer.session, desk, run, issued)
-    overdue, changed = await runs.due(writer.session, run.id, run.generation, writer.at)
-    if overdue:
-        await close_overdue(writer)
-    if changed:
+    await close_overdue(writer)
+    if writer.changed:
         await pool.refresh(writer)
     try:
         planned, after = plan_batch(writer.state, cursor=cursor, groups=groups, rollouts=rollouts, refill=refill)
@@ -148,7 +146,7 @@ async def _plan(writer: Writer, desk: Desk, cursor: int, refill: int, groups: in
     if refill == 0 and writer.state.batches % TICK_EVERY == 0:
         await writer.record("tick", {})
     places = {group.environment for group in planned}
-    members = await desk.members.at(writer.session, run.id, places, keep=not changed)
+    members = await desk.members.at(writer.session, run.id, places, keep=not writer.changed)
     versions = await desk.versions.get(writer.session, {member.version_id for member in members.values()})
     streams = {
         (environment, level): source_of(run, members, versions, environment, level).stream
@@ -199,7 +197,7 @@ async def _plan(writer: Writer, desk: Desk, cursor: int, refill: int, groups: in
         # Just what was stored, but for the groups' row numbers, which nobody asks of a batch that is ready.
         served = [runs.Issued.of({"id": 0} | row) for row in rows]
         return Draft(run, batch, served, members, versions, {row.id: row for row in drawn.values()})
-    return await _draft(writer.session, desk, run, batch, keep=not changed)
+    return await _draft(writer.session, desk, run, batch, keep=not writer.changed)
 
 
 def _is_new(run: tables.Run, cursor: int) -> bool:

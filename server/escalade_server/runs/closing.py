@@ -17,6 +17,8 @@ from escalade_server.storage.tables import BatchGroup
 
 async def close_overdue(writer: Writer) -> list[str]:
     """Close the groups whose deadline has passed; missing rollouts have expired. Returns the groups' names."""
+    if not writer.overdue:
+        return []
     late = await runs.overdue(writer.session, writer.run.id, writer.run.generation, writer.at)
     return await _close(writer, late, "deadline")
 

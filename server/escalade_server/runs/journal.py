@@ -36,6 +36,10 @@ class Writer:
     run: Run
     state: RunState
     at: datetime
+    overdue: bool
+    """Whether groups are open past their deadline."""
+    changed: bool
+    """Whether members of the pool have another version by now, or may no longer be served."""
     changes: dict[str, Any] = field(default_factory=dict)
     """Columns of the run to write with the number of its events, when the transaction ends."""
 
@@ -84,10 +88,11 @@ class Journal:
         lock = self._locks.setdefault(run_id, asyncio.Lock())
         async with lock:
             async with self.database.write() as session:
-                run = await runs.lock(session, run_id)
-                if run is None:
+                held = await runs.lock(session, run_id, now())
+                if held is None:
                     raise RunNotFound(f"There is no run {run_id}.")
-                writer = Writer(session, run, await self.state(session, run), now())
+                state = await self.state(session, held.run)
+                writer = Writer(session, held.run, state, now(), held.overdue, held.changed)
                 before = writer.state.sequence
                 yield writer
                 if writer.state.sequence != before:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from escalade_server.storage.statements import insert_new
+from escalade_server.storage.statements import insert_all, insert_new
 from escalade_server.storage.tables import Event, Snapshot
 
 KEPT_SNAPSHOTS = 8
@@ -25,7 +25,11 @@ async def append(
     events: Sequence[tuple[str, Mapping[str, Any]]],
     at: datetime,
 ) -> None:
-    """Add events from number `first` on. The caller holds the run (`runs.lock`), so that numbers have no gaps."""
+    """Add events from number `first` on. The caller holds the run (`runs.lock`), so that numbers have no gaps.
+
+    Raises:
+        IntegrityError: A number is taken, by a writer that did not hold the run.
+    """
     rows = [
         {
             "run_id": run_id,
@@ -37,8 +41,7 @@ async def append(
         }
         for offset, (kind, payload) in enumerate(events)
     ]
-    if await insert_new(session, Event, rows) != len(rows):
-        raise RuntimeError(f"run {run_id} has an event {first} already, though nobody else may write to it")
+    await insert_all(session, Event, rows)
 
 
 async def since(session: AsyncSession, run_id: str, sequence: int, limit: int | None = None) -> list[Event]:

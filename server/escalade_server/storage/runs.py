@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, and_, case, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, case, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
-from escalade_server.storage.statements import among, insert_new, table_of, update_each
+from escalade_server.storage.statements import among, insert_all, insert_new, table_of, update_each
 from escalade_server.storage.tables import (
     Attempt,
     Batch,
@@ -28,16 +29,40 @@ async def get(session: AsyncSession, run_id: str) -> Run | None:
     return run if run is not None and run.deleted_at is None else None
 
 
-async def lock(session: AsyncSession, run_id: str) -> Run | None:
-    """A run, held against every other writer of it until the transaction ends."""
-    held: Run | None = await session.scalar(
-        update(Run)
-        .where(Run.id == run_id, Run.deleted_at.is_(None))
-        .values(sequence=Run.sequence)
-        .returning(Run)
-        .execution_options(populate_existing=True, synchronize_session=False)
+class Held(NamedTuple):
+    """A run that is held, and what is due before anything is decided for it."""
+
+    run: Run
+    overdue: bool
+    """Whether `overdue` would find groups."""
+    changed: bool
+    """Whether `changed_members` would find members."""
+
+
+async def lock(session: AsyncSession, run_id: str, at: datetime) -> Held | None:
+    """A run, held against every other writer of it until the transaction ends.
+
+    What is due is seen as it was when the wait for the run began: what a writer before this one did about it is done
+    again, without effect.
+    """
+    late = select(BatchGroup.id).where(*_overdue(Run.id, Run.generation, at)).correlate(Run).exists()
+    changed = (
+        select(RunEnvironment.position)
+        .join(Environment, Environment.id == RunEnvironment.environment_id)
+        .where(*_changed(Run.id))
+        .correlate(Run)
+        .exists()
     )
-    return held
+    row = (
+        await session.execute(
+            select(Run, late, changed)
+            .where(Run.id == run_id, Run.deleted_at.is_(None))
+            # Not against whoever adds rows that refer to it. SQLite has one writer at a time, and no such clause.
+            .with_for_update(of=Run, key_share=True)
+            .execution_options(populate_existing=True)
+        )
+    ).one_or_none()
+    return None if row is None else Held(row[0], bool(row[1]), bool(row[2]))
 
 
 async def list_runs(session: AsyncSession, *, owner: str | None, after: str | None, limit: int) -> list[Run]:
@@ -116,20 +141,7 @@ async def changed_members(session: AsyncSession, run_id: str) -> Sequence[Row[Ru
     return (await session.execute(query)).all()
 
 
-async def due(session: AsyncSession, run_id: str, generation: int, at: datetime) -> tuple[bool, bool]:
-    """Whether `overdue` would find groups, and `changed_members` members: one trip, where there is mostly neither."""
-    late = select(BatchGroup.id).where(*_overdue(run_id, generation, at)).exists()
-    changed = (
-        select(RunEnvironment.position)
-        .join(Environment, Environment.id == RunEnvironment.environment_id)
-        .where(*_changed(run_id))
-        .exists()
-    )
-    row = (await session.execute(select(late, changed))).one()
-    return bool(row[0]), bool(row[1])
-
-
-def _changed(run_id: str) -> tuple[ColumnElement[bool], ...]:
+def _changed(run_id: str | InstrumentedAttribute[str]) -> tuple[ColumnElement[bool], ...]:
     return (
         RunEnvironment.run_id == run_id,
         RunEnvironment.retired.is_(None),
@@ -249,13 +261,12 @@ async def groups_at(
 async def add_batch(session: AsyncSession, batch: Batch) -> None:
     """Store a batch. The caller holds the run and has seen that it is not there."""
     # On the table: the mapped class costs a unit of work for one row.
-    values = {column.name: getattr(batch, column.name) for column in table_of(Batch).columns}
-    await session.execute(insert(table_of(Batch)), values)
+    await insert_all(session, Batch, [{column.name: getattr(batch, column.name) for column in table_of(Batch).columns}])
 
 
 async def add_groups(session: AsyncSession, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Store a batch's groups."""
-    await insert_new(session, BatchGroup, rows)
+    """Store a batch's groups. The caller holds the run, and has just stored the batch."""
+    await insert_all(session, BatchGroup, rows)
 
 
 async def set_instances(session: AsyncSession, chosen: Mapping[int, str]) -> None:
@@ -297,7 +308,9 @@ async def overdue(session: AsyncSession, run_id: str, generation: int, at: datet
     return list(await session.scalars(query))
 
 
-def _overdue(run_id: str, generation: int, at: datetime) -> tuple[ColumnElement[bool], ...]:
+def _overdue(
+    run_id: str | InstrumentedAttribute[str], generation: int | InstrumentedAttribute[int], at: datetime
+) -> tuple[ColumnElement[bool], ...]:
     return (
         BatchGroup.run_id == run_id,
         BatchGroup.generation == generation,
