@@ -60,14 +60,15 @@ async def score(
     async with database.read() as session:
         identities = sorted({item.instance for item in request.items})
         found = await instances.truths(session, identities)
-        origins = await instances.origins(session, identities)
+        programmed = sorted({item.instance for item in request.items if item.mode == "program"})
+        origins = await instances.origins(session, programmed) if programmed else {}
         parsed = await versions.get(session, {row.version_id for row in found.values()})
     questions: dict[int, Question] = {}
     asked: dict[int, Asked] = {}
     for index, item in enumerate(request.items):
         row = found.get(item.instance)
         # Hidden inputs are stored as instances are, but no prompt shows them.
-        if row is None or row.truth is None or is_hidden(origins[item.instance].seed):
+        if row is None or row.truth is None or is_hidden(row.seed):
             raise InstanceNotFound(f"`items.{index}.instance`: this server has served no instance {item.instance!r}.")
         version = parsed[row.version_id]
         if request.scoring.length_penalty is not None and item.completion_tokens is None:

@@ -32,9 +32,9 @@ async def shown(session: AsyncSession, ids: Sequence[str]) -> dict[str, Shown]:
     return {row.id: Shown(*row) for row in rows}
 
 
-async def truths(session: AsyncSession, ids: Sequence[str]) -> dict[str, Row[str, str, str | None, str | None]]:
-    """(identity, version, input, ground truth) of instances: what judging needs, without parsing descriptions."""
-    columns = (Instance.id, Instance.version_id, Instance.input, Instance.truth)
+async def truths(session: AsyncSession, ids: Sequence[str]) -> dict[str, Row[str, str, str | None, str | None, int]]:
+    """(identity, version, input, ground truth, seed) of instances: what judging needs, without parsing documents."""
+    columns = (Instance.id, Instance.version_id, Instance.input, Instance.truth, Instance.seed)
     rows = await session.execute(select(*columns).where(among(session, Instance.id, ids)))
     return {row.id: row for row in rows}
 
