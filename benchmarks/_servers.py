@@ -53,6 +53,15 @@ class Served:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def settle(self) -> None:
+        """Wait until the server has used next to no processor time for a second: nothing is being made ahead."""
+        used = self.processor_s()
+        while True:
+            time.sleep(1)
+            before, used = used, self.processor_s()
+            if used - before < 0.05:
+                return
+
     def resident_bytes(self) -> int:
         """Resident memory of the server's process, without its sandbox's."""
         for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():

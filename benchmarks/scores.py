@@ -1,7 +1,8 @@
 """Time to score 512 typed answers in one request, to report 512 attempts in one, and 2,048 through the SDK.
 
 The completions are whole ones, half of them right, over every answer type that the catalogue has. The baseline is
-`GET /healthz` of the same server.
+`GET /healthz` of the same server. Requests for scores alone come first, on a server with nothing else to do; then the
+three kinds take turns in a training run, where the server also makes the instances of the next batches meanwhile.
 """
 
 from __future__ import annotations
@@ -80,12 +81,26 @@ def attempts(batch: dict[str, Any], rollouts: int) -> list[dict[str, Any]]:
 
 def figures(served: Served, engine: str, repeats: int) -> list[Figure]:
     """Measure on one server."""
-    taken: dict[str, list[float]] = {"healthz": [], "scores": [], "attempts": [], "sdk": []}
+    taken: dict[str, list[float]] = {"healthz": [], "scores": [], "in_training": [], "attempts": [], "sdk": []}
     with served.client() as client, Client(served.url, served.key) as sdk:
         names = one_per_answer_type(client)
         note(f"{engine}: making instances of {len(names)} answer types")
         items = json.dumps({"items": score_items(served, client, names)}).encode()
         types = {"Content-Type": "application/json"}
+
+        def score(what: str) -> None:
+            reply = timed(taken[what], lambda: must(client.post("/v1/scores", content=items, headers=types)))
+            verdicts = [outcome["verdict"] for outcome in reply["outcomes"]]
+            if len(verdicts) != ITEMS or not 0.4 * ITEMS <= verdicts.count("accepted") <= 0.6 * ITEMS:
+                raise RuntimeError(f"{verdicts.count('accepted')} of {len(verdicts)} answers were accepted, not half")
+
+        note(f"{engine}: measuring")
+        for count in range(repeats + 1):
+            if count == 1:
+                # The first round fills caches.
+                taken["healthz"], taken["scores"] = [], []
+            timed(taken["healthz"], lambda: must(client.get("/healthz")))
+            score("scores")
         body = {
             "name": "scores",
             "groups": GROUPS,
@@ -95,16 +110,10 @@ def figures(served: Served, engine: str, repeats: int) -> list[Figure]:
             "pool": {"environments": names},
         }
         run = must(client.post("/v1/runs", json=body))["run"]
-        note(f"{engine}: measuring")
         for cursor in range(repeats + 1):
             if cursor == 1:
-                # The first round fills caches.
-                taken = {what: [] for what in taken}
-            timed(taken["healthz"], lambda: must(client.get("/healthz")))
-            reply = timed(taken["scores"], lambda: must(client.post("/v1/scores", content=items, headers=types)))
-            verdicts = [outcome["verdict"] for outcome in reply["outcomes"]]
-            if len(verdicts) != ITEMS or not 0.4 * ITEMS <= verdicts.count("accepted") <= 0.6 * ITEMS:
-                raise RuntimeError(f"{verdicts.count('accepted')} of {len(verdicts)} answers were accepted, not half")
+                taken["in_training"], taken["attempts"], taken["sdk"] = [], [], []
+            score("in_training")
             batch = must(client.put(f"/v1/runs/{run}/batches/{2 * cursor}", json={}))
             sent = json.dumps({"attempts": attempts(batch, 8)}).encode()
             path = f"/v1/runs/{run}/attempts"
@@ -118,12 +127,13 @@ def figures(served: Served, engine: str, repeats: int) -> list[Figure]:
                 raise RuntimeError(f"{len(outcomes)} outcomes of {SDK_ATTEMPTS}")
     base = percentile(taken["healthz"], 0.5)
 
-    def figure(name: str, what: str, limit: float) -> Figure:
-        target = Target("value", "at most", limit)
+    def figure(name: str, what: str, limit: float | None) -> Figure:
+        target = Target("value", "at most", limit) if limit is not None else None
         return Figure(f"{name}-{engine}-p50", percentile(taken[what], 0.5), "ms", base, "healthz p50", target)
 
     return [
         figure("scores-512", "scores", 80),
+        figure("scores-512-in-training", "in_training", None),
         figure("attempts-512", "attempts", 200),
         figure("attempts-2048-sdk", "sdk", 3_000),
     ]

@@ -1,8 +1,10 @@
 """What a training step costs beyond the model: small model, CPU, local server.
 
 The model's part is the time spent sampling and updating; the rest of a step's wall time is the trainer's and the
-server's. Measured with and without the overlap (`lag` 1 and 0), over the same steps in one run of each, after a warm-up
-that makes answers worth training on. What the model loses to the server's own use of the cores is in the model's part.
+server's. Measured with the sizes that `escalade train` has by default, with and without the overlap (`lag` 1 and 0), and
+with a model of less than half as many weights, whose steps are as short as the server's own work for them. Each over
+the same steps in a run of its own, after a warm-up that makes answers worth training on. What the model loses to the
+server's own use of the cores is in the model's part.
 
     python benchmarks/trainer.py --steps 40
 """
@@ -25,22 +27,25 @@ from escalade.trainer.train import train
 ENVIRONMENTS = ["coin-row", "drum-patterns", "odd-bells", "ticket-queue"]
 SKIPPED = 5
 """Steps at the start, in which the server compiles programs and fills its store of instances."""
+MODELS: dict[str, dict[str, int]] = {"default": {}, "smaller": {"layers": 3, "heads": 3, "width": 96}}
+CASES = [("default", 1), ("default", 0), ("smaller", 1)]
+"""Models and lags; the first is held against the target."""
 
 
-def measure(client: Client, out: Path, *, lag: int, steps: int, threads: int) -> tuple[float, float]:
+def measure(client: Client, out: Path, *, case: int, steps: int, threads: int) -> tuple[float, float]:
     """Median wall time of a step and of the model's part in it, in seconds.
 
     Each has a seed of its own: runs of one seed share instances, so that the second would find them made.
     """
+    model, lag = CASES[case]
     config = TrainConfig.model_validate(
         {
-            "name": f"benchmark, lag {lag}", "out": out, "steps": steps, "seed": 1 + lag, "threads": threads,
+            "name": f"benchmark {case}", "out": out, "steps": steps, "seed": 1 + case, "threads": threads,
             "run": {
                 "groups": 32, "rollouts": 8, "template": "compact", "pool": {"environments": ENVIRONMENTS},
                 "curriculum": {"policy": "fixed", "constants": {"share": 0.1}},
             },
-            "model": {"layers": 3, "heads": 3, "width": 96},
-            "sampling": {"max_tokens": 24},
+            "model": MODELS[model],
             "grpo": {"lag": lag},
             "warmup": {"levels": [0, 1], "examples": 64, "steps": 100},
             "checkpoint": {"every": steps},
@@ -65,13 +70,13 @@ def main() -> None:
         serving("sqlite") as server,
         Client(server.url, server.key, timeout_s=600.0) as client,
     ):
-        for lag in (1, 0):
-            note(f"training {options.steps} steps with lag {lag}")
-            whole, model = measure(
-                client, Path(folder) / f"lag-{lag}", lag=lag, steps=options.steps, threads=options.threads
+        for case, (model, lag) in enumerate(CASES):
+            note(f"training {options.steps} steps of the {model} model with lag {lag}")
+            whole, part = measure(
+                client, Path(folder) / str(case), case=case, steps=options.steps, threads=options.threads
             )
-            target = Target("ratio", "at most", 1.1) if lag else None
-            figures.append(Figure(f"trainer_step_lag_{lag}", whole, "s", model, "the model's part", target))
+            target = Target("ratio", "at most", 1.1) if case == 0 else None
+            figures.append(Figure(f"trainer_step_{model}_lag_{lag}", whole, "s", part, "the model's part", target))
     report(figures)
 
 

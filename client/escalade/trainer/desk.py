@@ -2,7 +2,7 @@
 
 Guarantee: what the server logs does not depend on how fast anything is, which exact resume rests on. A server that is
 away, restarting or busy is waited for, which is said once and costs nothing but time; what no waiting cures is raised.
-`Client.stream_batches` would not do: it fetches beside the reports, and here a batch is drawn after the last one is in.
+`Client.stream_batches` would not do: it fetches beside the reports, and here every request has its place in one order.
 """
 
 from __future__ import annotations

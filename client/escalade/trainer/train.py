@@ -1,7 +1,8 @@
 """The trainer: GRPO on the batches of an Escalade run. Read it from `train` downwards.
 
-A step: take the step's batch, sample its rollouts, hand them to the server to score, and ask for the next batch, which
-the server then adapts to them; meanwhile train on the batch before (`lag = 1`) or wait for the scores (`lag = 0`).
+A step: take the step's batch, sample its rollouts, hand them to the server to score, and train. With `lag = 1` the
+next batch is asked for before this one is sampled, and the batch before is trained on, so that neither the server's
+making nor its scoring is waited for; with `lag = 0` the scores are waited for, and the next batch follows them.
 Groups without signal are left out or replaced. Everything is saved under one label on both sides: weights, optimiser,
 generator, and the batch that is still to be trained on here, the curriculum there.
 
@@ -128,8 +129,10 @@ def train(
             last = step == config.steps
             if not last:
                 batch = (upcoming or desk.batch(step)).result()
+                more = step + 1 < config.steps
+                early = desk.batch(step + 1) if more and config.grpo.lag else None
                 waiting.append(roll_out(policy, batch.groups, step, config, generator, desk))
-                upcoming = desk.batch(step + 1) if step + 1 < config.steps else None
+                upcoming = early or (desk.batch(step + 1) if more else None)
             waited_s = time.monotonic() - step_s - (0.0 if last else waiting[-1].sample_s)
             # With a lag the batch before this one is trained on now, else this one; after the last, what is left.
             if pending is None and waiting and (last or len(waiting) > config.grpo.lag):

@@ -15,7 +15,7 @@ _FUNCTION = r"\\(?:arc)?+(?:sin|cos|tan|cot|ln|exp|log)(?![A-Za-z])"
 _SCRIPT = r"(?:[ ]?+[_^][ ]?+(?:\{[^{}]{1,40}+\}|[0-9]))?+"
 _BEYOND = re.compile(
     r"\\(?:[dt]?binom|choose|log|ln|exp|sin|cos|tan|cot|arcsin|arccos|arctan|gcd|lfloor|lceil|sum|prod|max|min"
-    r"|lvert|operatorname)(?![A-Za-z])|[0-9)}]!|(?<![A-Za-z])e\^|(?<![A-Za-z])\|[^|]"
+    r"|lvert|operatorname)(?![A-Za-z])|[0-9)}]!|(?<![A-Za-z])e\^|(?<![A-Za-z])\|[^|]++\|"
 )
 _DEFINES = re.compile(
     r"\\(?:[exg]?def|let|futurelet|(?:re)?newcommand|providecommand|newcount|catcode|csname|input|include|write|read"
@@ -46,6 +46,8 @@ def is_mathematics(text: str) -> bool:
 def has_one_reading(text: str) -> bool:
     """Whether a mathematical text leaves no choice."""
     if _TWO_READINGS.search(text) or sum(text.count(mark) for mark in "([{|") > MAX_BRACKETS:
+        return False
+    if text.count("|") % 2:
         return False
     if "," in text and not _LISTING.search(text):
         return False
