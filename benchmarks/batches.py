@@ -1,9 +1,10 @@
 """Time of `PUT batches` for 64 groups whose instances lie ready, over HTTP, beside `GET /healthz` of the same server.
 
 Every batch is reported in full before the next, as a trainer would. The second pool has as many environments as the
-paper's; with it the default policy is measured too, whose choices nobody can know ahead: a rehearsal makes their
-instances, then the run is restored to its start and serves the same batches again. Elapsed time is what a trainer waits; the server's processor time is printed too, for machines that are busy
-with something else (there, `nice -n -10` keeps the others out of the figures).
+paper's. `scaler` is measured because its instances can be put into the store without running anything. Those that
+`bayes` will want nobody knows: for `--policies bayes` a rehearsal makes them (some minutes), then the run is restored
+to its start and serves the same batches again. Elapsed time is what a trainer waits; the server's processor time is
+printed too, for machines that are busy with something else (there, `nice -n -10` keeps the others out of the figures).
 """
 
 from __future__ import annotations
@@ -142,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--engine", choices=("sqlite", "postgres", "both"), default="both")
     parser.add_argument("--batches", type=int, default=100, help="batches per measurement")
     parser.add_argument("--pools", type=int, nargs="+", default=[GROUPS, PAPER_POOL], help="environments in the pool")
-    parser.add_argument("--policies", nargs="+", default=["scaler", "bayes"], help="`scaler` is filled without the sandbox")
+    parser.add_argument("--policies", nargs="+", default=["scaler"], help="curricula; all but `scaler` are rehearsed")
     options = parser.parse_args(arguments)
     found: list[Figure] = []
     for engine in engines(options.engine):

@@ -1,10 +1,10 @@
 """What a training step costs beyond the model: small model, CPU, local server.
 
 The model's part is the time spent sampling and updating; the rest of a step's wall time is the trainer's and the
-server's. Measured with the sizes that `escalade train` has by default, with and without the overlap (`lag` 1 and 0), and
-with a model of less than half as many weights, whose steps are as short as the server's own work for them. Each over
-the same steps in a run of its own, after a warm-up that makes answers worth training on. What the model loses to the
-server's own use of the cores is in the model's part.
+server's. Measured with the sizes that `escalade train` has by default, with and without the overlap (`lag` 1 and 0),
+and with a model of less than half as many weights, whose steps are as short as the server's own work for them. Each
+over the same steps in a run of its own, after a warm-up that makes answers worth training on. What the model loses to
+the server's own use of the cores is in the model's part.
 
     python benchmarks/trainer.py --steps 40
 """
