@@ -1,7 +1,8 @@
 """The sandbox against doing without one: `python -m benchmarks.sandbox`.
 
 Guarantee: baseline and sandbox are measured in turns in the same run, and medians are compared, so that a busy machine
-slows both alike. Needs a Docker engine, and g++ and python3 on the host for the baselines.
+slows both alike. Needs a Docker engine, and g++ and python3 on the host for the baselines. What whole instances cost is
+`benchmarks/instances.py`'s to say.
 """
 
 from __future__ import annotations
@@ -50,8 +51,6 @@ def generate_testcase(parameters):
     words = ["".join(random.choice(string.ascii_lowercase) for _ in range(random.randint(1, 5))) for _ in range(n)]
     return f"{n}\\n{' '.join(words)}\\n", {"n": n, "words": words}
 """
-SCALER_8 = Path(__file__).resolve().parents[2] / "shared" / "data" / "scaler-8" / "SCALER-8.json"
-LANGUAGES = {2: "cpp", 3: "python"}
 
 
 @dataclass(frozen=True)
@@ -212,95 +211,6 @@ async def cold_cpp(sandbox: DockerSandbox, host: Host, rounds: int) -> Row:
     )  # fmt: skip
 
 
-def docker_runs_per_s(client: docker.DockerClient, image: str) -> float:
-    """Programs per second, each in a container of its own, two at a time."""
-
-    def run_one() -> None:
-        client.containers.run(
-            image, ["/usr/bin/python3", "-c", "pass"], remove=True, network_mode="none", read_only=True,
-            cap_drop=["ALL"], security_opt=["no-new-privileges:true"], mem_limit="512m", pids_limit=64,
-        )  # fmt: skip
-
-    with ThreadPoolExecutor(2) as threads:
-        took_ms = timed_ms(lambda: [done.result() for done in [threads.submit(run_one) for _ in range(6)]])
-    return 6e3 / took_ms
-
-
-def scaler_jobs() -> list[tuple[Job, list[Program]]]:
-    """Of each SCALER-8 environment, a generator's job and its candidates for references."""
-    entries = json.loads(SCALER_8.read_text())
-    entries = entries if isinstance(entries, list) else list(entries.values())
-    jobs = []
-    for entry in entries:
-        levels = entry["difficulty_dict"]
-        level = levels[sorted(levels, key=int)[len(levels) // 3]]
-        parameters = {
-            name: int(level * value["base"] + value["min"])
-            for name, value in entry["params"].items()
-            if "base" in value
-        }
-        inputs = [Input(json.dumps({"arguments": [parameters], "seed": n}).encode()) for n in range(BATCH)]
-        program = Program("python", entry["generate_testcase"], function="generate_testcase")
-        solutions = zip(entry["solutions"]["language"], entry["solutions"]["solution"], strict=True)
-        programs = [Program(LANGUAGES[code], source) for code, source in solutions if code in LANGUAGES]
-        jobs.append((Job(program, inputs, trust=Trust.TRUSTED), programs))
-    return jobs
-
-
-async def two_references(sandbox: DockerSandbox, job: Job, programs: list[Program]) -> list[Program]:
-    """The first two solutions that agree on most of the generator's inputs; this also warms the cache."""
-    inputs = await make_inputs(sandbox, job)
-    outputs: list[tuple[Program, list[bytes]]] = []
-    for program in programs:
-        result = await sandbox.run(Job(program, inputs, trust=Trust.TRUSTED))
-        values = [b" ".join(one.stdout.split()) if one.status is Status.OK else b"" for one in result.results]
-        for other, theirs in outputs:
-            if sum(a == b != b"" for a, b in zip(values, theirs, strict=True)) > 0.9 * len(inputs):
-                return [other, program]
-        outputs.append((program, values))
-    return []
-
-
-async def make_inputs(sandbox: DockerSandbox, job: Job) -> list[Input]:
-    """Run the generator."""
-    result = await sandbox.run(job)
-    made = [json.loads(one.stdout)[0] for one in result.results if one.status is Status.OK]
-    return [Input((text if text.endswith("\n") else text + "\n").encode()) for text in made]
-
-
-async def instances(sandbox: DockerSandbox, client: docker.DockerClient, rounds: int) -> Row | None:
-    """Instances with an agreed truth, over eight real environments."""
-    if not SCALER_8.exists():
-        return None
-    chosen = []
-    for job, programs in scaler_jobs():
-        if references := await two_references(sandbox, job, programs):
-            chosen.append((job, references))
-
-    async def one_environment(job: Job, references: list[Program]) -> int:
-        inputs = await make_inputs(sandbox, job)
-        answers = await asyncio.gather(
-            *(sandbox.run(Job(program, inputs, trust=Trust.TRUSTED)) for program in references)
-        )
-        both = zip(answers[0].results, answers[1].results, strict=True)
-        return sum(a.status is b.status is Status.OK and a.stdout.split() == b.stdout.split() for a, b in both)
-
-    bare, ours = [], []
-    for _ in range(max(3, rounds // 3)):
-        bare.append(await asyncio.to_thread(docker_runs_per_s, client, default_image()))
-        started_s = time.perf_counter()
-        counts = await asyncio.gather(*(one_environment(*one) for one in chosen))
-        ours.append(sum(counts) / (time.perf_counter() - started_s))
-        bare.append(await asyncio.to_thread(docker_runs_per_s, client, default_image()))
-    # Three programs make an instance.
-    baseline, mine = statistics.median(bare) / 3, statistics.median(ours)
-    return Row(
-        f"instances over {len(chosen)} SCALER-8 environments, two agreeing references",
-        f"{baseline:.2f}/s, one docker run per program, two at a time", f"{mine:.0f}/s", mine / baseline, ">= 250x",
-        mine / baseline >= 250,
-    )  # fmt: skip
-
-
 def idle_memory(sandbox: DockerSandbox, client: docker.DockerClient) -> Row:
     """What a warm container holds while nothing runs."""
     filters = {"label": f"{POOL_LABEL}={sandbox.launcher.pool_id}"}
@@ -330,7 +240,6 @@ async def main() -> int:
                 await batched_cpp(sandbox, host, rounds),
                 *await generators(sandbox, host, rounds),
                 await cold_cpp(sandbox, host, rounds),
-                await instances(sandbox, client, rounds),
                 idle_memory(sandbox, client),
             ]
     finally:
@@ -338,11 +247,10 @@ async def main() -> int:
         client.close()
     print(f"cores {os.cpu_count()}, load {os.getloadavg()[0]:.1f}, {default_image()}, capabilities {len(CAPABILITIES)}")
     print("| what | without | sandbox | ratio | wanted | met |\n|---|---|---|---|---|---|")
-    measured = [row for row in rows if row is not None]
-    for row in measured:
+    for row in rows:
         met = "yes" if row.met else "NO"
         print(f"| {row.what} | {row.baseline} | {row.ours} | {row.ratio:.3g} | {row.wanted} | {met} |")
-    return 0 if all(row.met for row in measured) else 1
+    return 0 if all(row.met for row in rows) else 1
 
 
 if __name__ == "__main__":
