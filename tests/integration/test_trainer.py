@@ -93,6 +93,14 @@ def test_a_training_reports_every_rollout_and_leaves_figures_weights_and_checkpo
     assert 0 < accuracy(cells) <= 1
 
 
+@pytest.mark.parametrize(("lag", "ahead"), [(1, 2), (0, 1)], ids=["lag", "no-lag"])
+def test_a_lag_asks_for_a_batch_before_the_one_before_is_scored(client, tmp_path, console, warm, lag, ahead):
+    train(from_warm(tmp_path / "out", warm, steps=4, grpo={"lag": lag}), client, console)
+    kinds = [event.kind for event in client.events(said(console).split(":")[0].split()[-1])]
+    kinds = [kind for kind in kinds if kind in ("batch", "closed")]
+    assert kinds == ["batch"] * ahead + (["closed"] * 4 + ["batch"]) * (4 - ahead) + ["closed"] * 4 * ahead
+
+
 class Stopped(Exception):
     """The training is cut off here."""
 
