@@ -89,7 +89,7 @@ def check(client: Client, database_url: str, run: str, steps: int, seen: list[li
 def ranks(urls: list[str], secret: str, run: str, steps: int) -> Iterator[list[Future[list[list[str]]]]]:
     with ExitStack() as stack, ThreadPoolExecutor(RANKS) as executor:
         clients = [
-            stack.enter_context(Client(urls[rank % len(urls)], secret, retries=60, deadline_s=600))
+            stack.enter_context(Client(urls[rank % len(urls)], secret, retries=60 + 20 * CRASHES, deadline_s=600 + 30 * CRASHES))
             for rank in range(RANKS)
         ]
         yield [executor.submit(work, client, run, rank, steps) for rank, client in enumerate(clients)]
@@ -122,7 +122,7 @@ def test_killed_at_random_points_it_loses_nothing(tmp_path: Path, free_port: int
                     break
                 server.kill()
                 server.start()
-            seen = [future.result(600) for future in futures]
+            seen = [future.result(600 + 30 * CRASHES) for future in futures]
         with Client(server.url, secret) as client:
             check(client, database_url, run, steps, seen)
 
@@ -142,7 +142,7 @@ def test_two_servers_on_one_database_behave_as_one(
         with Client(one.url, secret) as client:
             run = begin(client)
         with ranks([one.url, two.url], secret, run, steps) as futures:
-            seen = [future.result(600) for future in futures]
+            seen = [future.result(600 + 30 * CRASHES) for future in futures]
         for url in (one.url, two.url):
             with Client(url, secret) as client:
                 check(client, database_url, run, steps, seen)

@@ -33,6 +33,8 @@ class AnswerSpec(Response):
     """For graphs."""
     weighted: bool = False
     """For graphs."""
+    counts: bool = False
+    """For graphs without weights: references print the numbers of vertices and edges before the edges, as `4 2`."""
 
 
 class Level(Response):

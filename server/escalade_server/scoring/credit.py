@@ -19,10 +19,10 @@ from escalade_server.scoring.expressions import NOTHING_KNOWN, Known, Undecided,
 from escalade_server.scoring.numeric import Number
 from escalade_server.scoring.outputs import (
     Row,
+    edge_tables,
     own_marks,
     reading_limit,
     rows_of,
-    without_counts,
     without_dimensions,
     without_length,
 )
@@ -217,9 +217,7 @@ def _graph(reader: _Reader, truth: str, answer: str) -> Share:
     given = edges_by_ends(spec, edges)
     width = 3 if spec.weighted else 2
     found = []
-    for candidate in (reader.rows, without_counts(reader.rows, width)):
-        if candidate is None or any(len(row) != width for row in candidate):
-            continue
+    for candidate in edge_tables(reader.rows, width, counts=spec.counts):
         right = sum(
             reader.in_common(weights, [Atom(weight) for weight in given.get(ends, [])])
             for ends, weights in edges_by_ends(spec, candidate).items()

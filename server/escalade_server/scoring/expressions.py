@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from fractions import Fraction
 from types import MappingProxyType
 
 from escalade_server.scoring import numeric
@@ -90,7 +89,7 @@ def read_number(text: str, known: Known = NOTHING_KNOWN) -> Number:
         for other in numbers[1:]:
             if numeric.equal(numbers[0], other) is not True:
                 raise Unreadable("two sides that are not equal")
-    except numeric.TooLarge:
+    except (numeric.TooLarge, ArithmeticError):
         raise Unreadable("too large to work out") from None
     except Unreadable:
         if not is_mathematics(plain):
@@ -202,7 +201,7 @@ class _Parser:
                     raise Unreadable("a division followed by a product")
                 value = numeric.multiply(value, self._power())
             else:
-                return value if sign > 0 else _negative(value)
+                return value if sign > 0 else numeric.negate(value)
 
     def _power(self) -> Number:
         base = self._atom()
@@ -216,7 +215,7 @@ class _Parser:
         exponent = self._atom()
         if self._peek()[1] in _POWER:
             raise Unreadable("a power of a power")
-        value = numeric.power(base, exponent if sign > 0 else _negative(exponent))
+        value = numeric.power(base, exponent if sign > 0 else numeric.negate(exponent))
         if value is None:
             raise Unreadable("zero to no power") if numeric.is_integer(exponent) else Undecided("a power not whole")
         return value
@@ -292,11 +291,3 @@ def _literal(text: str) -> Literal:
     if value is None:
         raise numeric.TooLarge
     return value
-
-
-def _negative(value: Number) -> Number:
-    return numeric.multiply(Literal(True, "1", 0), value) if isinstance(value, Literal) else _negated(value)
-
-
-def _negated(value: Fraction | Approximate) -> Number:
-    return -value if isinstance(value, Fraction) else Approximate(-value.value)

@@ -40,6 +40,8 @@ class Extraction:
     """Balanced boxed answers seen, nested ones included; counted only where the rules look for boxes."""
     language: str | None = None
     """First word after a fence, in lower case."""
+    indent: int = 0
+    """White space before the opening fence, in characters."""
 
 
 NOTHING = Extraction(None, None, None)
@@ -82,9 +84,9 @@ def extract_program(completion: str, languages: Sequence[str] = (), *, think: bo
     if offset is None or _fences(completion) > _MAX_FENCES:
         return NOTHING
     wanted = {language.lower() for language in languages}
-    named: tuple[int, int, str] | None = None
-    nameless: tuple[int, int, str] | None = None
-    opener, opener_name, body = "", "", 0
+    named: tuple[int, int, str, int] | None = None
+    nameless: tuple[int, int, str, int] | None = None
+    opener, opener_name, body, indent = "", "", 0, 0
     for fence in _fence_lines(completion, offset):
         marks, line_start = fence[1], completion.rfind("\n", offset, fence.start()) + 1
         if completion[max(line_start, offset) : fence.start()].strip(_LINE_SPACE):
@@ -93,10 +95,10 @@ def extract_program(completion: str, languages: Sequence[str] = (), *, think: bo
             info = fence[2]
             if marks[0] == "`" and "`" in info:
                 continue  # an inline code span, not a fence
-            opener, body = marks, fence.end() + 1
+            opener, body, indent = marks, fence.end() + 1, fence.start() - max(line_start, offset)
             opener_name = info.split(None, 1)[0].strip("{}.").lower() if info and not info.isspace() else ""
         elif marks.startswith(opener) and (not fence[2] or fence[2].isspace()):
-            block = (body, max(body, line_start), opener_name)
+            block = (body, max(body, line_start), opener_name, indent)
             if opener_name in wanted or (not wanted and opener_name):
                 named = block
             elif not opener_name:
@@ -105,8 +107,8 @@ def extract_program(completion: str, languages: Sequence[str] = (), *, think: bo
     chosen = (named or nameless) if wanted else max((b for b in (named, nameless) if b), default=None)
     if chosen is None:
         return NOTHING
-    start, end, name = chosen
-    return Extraction(completion[start:end], "fenced", start, language=name or None)
+    start, end, name, indent = chosen
+    return Extraction(completion[start:end], "fenced", start, language=name or None, indent=indent)
 
 
 def _fence_lines(text: str, offset: int) -> Iterator[re.Match[str]]:

@@ -22,6 +22,7 @@ from escalade_server.scoring.expressions import NOTHING_KNOWN, Known
 from escalade_server.scoring.extraction import Extraction, extract_answer
 from escalade_server.scoring.feedback import form_hint, shape_hint
 from escalade_server.scoring.mathematics import MISSING, WorkedOut, work_out
+from escalade_server.scoring.printed import printed
 from escalade_server.scoring.shaping import excess, in_good_form, partial_credit, shaped
 
 USUAL = ScoringSettings()
@@ -148,7 +149,10 @@ async def _check_all(
 async def _check(
     sandbox: Sandbox, checker: CheckProgram, questions: Sequence[Question], asked: Sequence[tuple[int, Extraction]]
 ) -> dict[int, Judgement]:
-    cases = [Case(questions[index].input, found.text or "", questions[index].truth) for index, found in asked]
+    cases = [
+        Case(questions[index].input, printed(found.text or "", questions[index].truth), questions[index].truth)
+        for index, found in asked
+    ]
     try:
         results = await patiently(lambda: check_all(sandbox, checker, cases))
     except EscaladeError as fault:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import decimal
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import isqrt
 
@@ -66,6 +66,24 @@ def canonical(negative: bool, whole: str, fraction: str, exponent: int) -> Liter
     return Literal(negative, short, exponent - len(fraction) + len(digits) - len(short))
 
 
+def approximate(value: decimal.Decimal) -> Approximate:
+    """The number with this value.
+
+    Raises:
+        TooLarge: It is beyond the limits of arithmetic, or has none.
+    """
+    if not value.is_finite():
+        raise TooLarge
+    return Approximate(value)
+
+
+def negate(number: Number) -> Number:
+    """The number with the other sign, exactly."""
+    if isinstance(number, Literal):
+        return replace(number, negative=not number.negative) if number.digits else number
+    return -number if isinstance(number, Fraction) else Approximate(number.value.copy_negate())
+
+
 def is_integer(number: Number) -> bool:
     """Whether the value is a whole number."""
     if isinstance(number, Literal):
@@ -110,6 +128,8 @@ def equal(first: Number, second: Number) -> bool | None:
     if isinstance(first, Approximate) or isinstance(second, Approximate):
         one, other = to_decimal(first), to_decimal(second)
         gap = PRECISE.abs(PRECISE.subtract(one, other))
+        if not gap.is_finite():
+            return False  # one of them is a power of ten that arithmetic cannot hold
         scale = max(PRECISE.abs(one), PRECISE.abs(other), decimal.Decimal(1))
         return False if gap > PRECISE.multiply(scale, _NEGLIGIBLE) else None
     try:
@@ -123,6 +143,8 @@ def close(value: Number, truth: Number, absolute: float | None, relative: float 
     """Whether |value - truth| is at most `absolute`, or at most `relative` times |truth|."""
     one, other = to_decimal(value), to_decimal(truth)
     gap = PRECISE.abs(PRECISE.subtract(one, other))
+    if not gap.is_finite():
+        return value == truth
     if absolute is not None and gap <= decimal.Decimal(repr(absolute)):
         return True
     if relative is None:
@@ -149,7 +171,7 @@ def add(first: Number, second: Number, sign: int = 1) -> Number:
     """
     if isinstance(first, Approximate) or isinstance(second, Approximate):
         one, other = to_decimal(first), to_decimal(second)
-        return Approximate(PRECISE.add(one, other) if sign > 0 else PRECISE.subtract(one, other))
+        return approximate(PRECISE.add(one, other) if sign > 0 else PRECISE.subtract(one, other))
     return bounded(to_fraction(first) + sign * to_fraction(second))
 
 
@@ -160,7 +182,7 @@ def multiply(first: Number, second: Number) -> Number:
         TooLarge: The result is beyond the limits of arithmetic.
     """
     if isinstance(first, Approximate) or isinstance(second, Approximate):
-        return Approximate(PRECISE.multiply(to_decimal(first), to_decimal(second)))
+        return approximate(PRECISE.multiply(to_decimal(first), to_decimal(second)))
     if isinstance(first, Literal) and isinstance(second, Literal) and "1" in (first.digits, second.digits):
         digits = second.digits if first.digits == "1" else first.digits
         if not digits:
@@ -177,7 +199,7 @@ def divide(first: Number, second: Number) -> Number | None:
     """
     if isinstance(first, Approximate) or isinstance(second, Approximate):
         divisor = to_decimal(second)
-        return Approximate(PRECISE.divide(to_decimal(first), divisor)) if divisor else None
+        return approximate(PRECISE.divide(to_decimal(first), divisor)) if divisor else None
     denominator = to_fraction(second)
     return bounded(to_fraction(first) / denominator) if denominator else None
 
@@ -200,7 +222,9 @@ def power(base: Number, exponent: Number) -> Number | None:
     if isinstance(base, Approximate):
         if abs(count) > 1_000:
             raise TooLarge
-        return Approximate(PRECISE.power(base.value, decimal.Decimal(count)))
+        if not base.value and count <= 0:
+            return None
+        return approximate(PRECISE.power(base.value, decimal.Decimal(count)))
     fraction = to_fraction(base)
     if fraction == 0 and count <= 0:
         return None
@@ -228,8 +252,8 @@ def root(number: Number, degree: int = 2) -> Number | None:
     if value < 0:
         return None
     if degree == 2:
-        return Approximate(PRECISE.sqrt(value))
-    return Approximate(PRECISE.power(value, PRECISE.divide(decimal.Decimal(1), decimal.Decimal(degree))))
+        return approximate(PRECISE.sqrt(value))
+    return approximate(PRECISE.power(value, PRECISE.divide(decimal.Decimal(1), decimal.Decimal(degree))))
 
 
 def _whole_root(number: int, degree: int) -> int | None:

@@ -73,6 +73,17 @@ def without_dimensions(rows: Sequence[Row]) -> Sequence[Row] | None:
     return rows[1:]
 
 
+def edge_tables(rows: Sequence[Row], width: int, *, counts: bool) -> list[Sequence[Row]]:
+    """The readings of a program's output as edges of `width` tokens: as they stand, and after a line of counts.
+
+    A first line of as many tokens as an edge is counts only where `counts` says so: `3 2` before two more edges would
+    else make an answer without it right.
+    """
+    rows = [row for row in rows if row]
+    after = without_counts(rows, width) if counts or (rows and len(rows[0]) != width) else None
+    return [table for table in (rows, after) if table is not None and all(len(row) == width for row in table)]
+
+
 def without_counts(rows: Sequence[Row], width: int) -> Sequence[Row] | None:
     """The rows after a first line `edges` or `vertices edges`."""
     if not rows or len(rows[0]) > 2 or len(rows[0]) == width == 1 or whole(rows[0][-1]) != len(rows) - 1:

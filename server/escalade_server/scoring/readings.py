@@ -81,6 +81,8 @@ _PAIR = {"[": "])", "(": ")]", "{": "}", "\x02": "\x03"}
 _THOUSANDS = re.compile(r"[0-9],(?=[0-9]{3}(?![0-9]))")
 _PRODUCT = re.compile(r"(?<![ ])[ ]*+\\(cdot|times)(?![A-Za-z])[ ]*+(?=[0-9\\])")
 _THIN = re.compile(r"[0-9]\\,[0-9]{3}(?![0-9])")
+_LOOSE = re.compile(r"(?<![\])}]), |, (?!\\?[\[({])")
+"""A comma and a space that stand elsewhere than between two brackets."""
 _TIGHT = re.compile(r",(?![ \t\r\n])")
 _BRACKETED = re.compile(r"[\[\](){}\\\"'&]")
 _ARRAY_CALL = re.compile(r"(?:np\.|numpy\.)?+(?:array|list|tuple|set|Counter)(?=\()")
@@ -109,7 +111,7 @@ def read_group(text: str, keep: str = "", limit: int = MAX_ELEMENTS) -> Group:
     tight = len(_TIGHT.findall(plain))
     if _THIN.search(plain):
         raise Unreadable("a thin space that may group digits")
-    if tight and ", " in plain and len(_THOUSANDS.findall(plain)) == tight:
+    if tight and _LOOSE.search(plain) and len(_THOUSANDS.findall(plain)) == tight:
         raise Unreadable("commas that may group digits")
     return _parse(_layout(plain), limit)
 

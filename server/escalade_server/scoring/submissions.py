@@ -17,7 +17,8 @@ MAX_PROGRAM_CHARS = 256 * 1024
 """A longer program is refused by size."""
 
 TAGS: dict[str, ProgramLanguage] = {
-    **dict.fromkeys(("cpp", "c++", "cc", "cxx", "c", "c++11", "c++14", "c++17", "cpp11", "cpp14", "cpp17"), "cpp"),
+    **dict.fromkeys(("cpp", "c++", "cc", "cxx", "c"), "cpp"),
+    **dict.fromkeys((f"{name}{year}" for name in ("cpp", "c++") for year in (11, 14, 17, 20, 23)), "cpp"),
     **dict.fromkeys(("python", "py", "python3", "py3"), "python"),
 }
 """What a fence may call a language; C is compiled as C++."""
@@ -44,9 +45,14 @@ def read_submission(completion: str, languages: Sequence[ProgramLanguage]) -> Su
     if found.text is None or not found.text.strip():
         return None
     # Half a surrogate pair is no text that a compiler could be given.
-    source = found.text.encode("utf-8", "replace").decode()
+    source = _unindented(found.text, found.indent).encode("utf-8", "replace").decode()
     language = TAGS[found.language] if found.language is not None else detected(source)
     return Submission(language, source, found.start or 0) if language in languages else None
+
+
+def _unindented(block: str, indent: int) -> str:
+    """A block without as much white space before each line as its fence has, as Markdown shows it in a list."""
+    return re.sub(rf"(?m)^[ \t]{{1,{indent}}}+", "", block) if indent else block
 
 
 def detected(source: str) -> ProgramLanguage:

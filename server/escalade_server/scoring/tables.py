@@ -26,6 +26,7 @@ from escalade_server.scoring.expressions import NOTHING_KNOWN, Known, Undecided,
 from escalade_server.scoring.numeric import Number
 from escalade_server.scoring.outputs import (
     Row,
+    edge_tables,
     output_lines,
     own_marks,
     reading_limit,
@@ -124,9 +125,7 @@ def same_graph(spec: AnswerSpec, truth: str, answer: str, known: Known = NOTHING
     width = 3 if spec.weighted else 2
     tolerant, tolerance = is_tolerant(spec, [row[2:] for row in expected]), tolerance_of(spec)
     numbers = Numbers(known)
-    for candidate in (expected, without_counts(expected, width)):
-        if candidate is None or any(len(row) != width for row in candidate):
-            continue
+    for candidate in edge_tables(expected, width, counts=spec.counts):
         wanted, found = edges_by_ends(spec, candidate), edges_by_ends(spec, given)
         if {ends: len(weights) for ends, weights in wanted.items()} == {
             ends: len(weights) for ends, weights in found.items()
@@ -181,11 +180,11 @@ def agree_in_any_order(spec: AnswerSpec, first: str, second: str) -> bool:
 
 def agree_on_edges(spec: AnswerSpec, first: str, second: str) -> bool:
     """Whether two programs printed the same edges, in any order; lines of another width must be equal as they stand."""
-    one, other = output_lines(first), output_lines(second)
+    one, other = ([row for row in rows_of(output) if row] for output in (first, second))
     if one == other:
         return not any(not_a_number(token) for row in one for token in row)
     width = 3 if spec.weighted else 2
-    heads = [row for row in one[:1] if len(row) != width], [row for row in other[:1] if len(row) != width]
+    heads = [[row for row in rows[:1] if spec.counts or len(row) != width] for rows in (one, other)]
     body = one[len(heads[0]) :], other[len(heads[1]) :]
     if heads[0] != heads[1] or len(body[0]) != len(body[1]) or any(len(row) != width for rows in body for row in rows):
         return False

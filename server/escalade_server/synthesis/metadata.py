@@ -73,6 +73,7 @@ class _AnswerReply(_Wire):
     false_word: str | None
     directed: bool
     weighted: bool
+    counts: bool = False
 
 
 class _ParameterReply(_Wire):
@@ -276,6 +277,7 @@ def _replied_answer(reply: _AnswerReply, problem: Problem) -> AnswerSpec:
         false_word=reply.false_word if reply.type == "bool" else None,
         directed=reply.directed and reply.type == "graph",
         weighted=reply.weighted and reply.type == "graph",
+        counts=reply.counts and reply.type == "graph" and not reply.weighted,
     )
 
 

@@ -34,7 +34,8 @@ METADATA = {
     "answer_instruction": "Give the largest number.",
     "answer": {
         "type": "number", "unique": True, "absolute_tolerance": None, "relative_tolerance": None,
-        "case_sensitive": True, "true_word": None, "false_word": None, "directed": False, "weighted": False,
+        "case_sensitive": True, "true_word": None, "false_word": None,
+        "directed": False, "weighted": False, "counts": False,
     },
     "parameters": [{"name": "n", "meaning": "how many numbers", "minimum": 2, "maximum": 1000, "base": 1}],
     "tags": ["arrays"],

@@ -39,7 +39,8 @@ METADATA = {
     "answer_instruction": "Give what is asked for.",
     "answer": {
         "type": "number", "unique": True, "absolute_tolerance": None, "relative_tolerance": None,
-        "case_sensitive": True, "true_word": None, "false_word": None, "directed": False, "weighted": False,
+        "case_sensitive": True, "true_word": None, "false_word": None,
+        "directed": False, "weighted": False, "counts": False,
     },
     "parameters": [{"name": "n", "meaning": "how many numbers", "minimum": 3, "maximum": 1000, "base": 1}],
     "tags": ["arrays"],

@@ -42,7 +42,8 @@ REPLY = {
     "answer_instruction": "Give the sum.",
     "answer": {
         "type": "number", "unique": True, "absolute_tolerance": None, "relative_tolerance": None,
-        "case_sensitive": True, "true_word": None, "false_word": None, "directed": False, "weighted": False,
+        "case_sensitive": True, "true_word": None, "false_word": None,
+        "directed": False, "weighted": False, "counts": False,
     },
     "parameters": [{"name": "n", "meaning": "how many\nnumbers", "minimum": 2, "maximum": 100, "base": 1}],
     "tags": ["Arithmetic", "number theory", "arithmetic"],
@@ -143,9 +144,9 @@ def test_bool_words_that_cannot_be_told_apart_or_read_are_refused(words, fault):
 
 
 def test_graphs_keep_their_kind_and_matrices_their_tolerance():
-    graph = REPLY["answer"] | {"type": "graph", "directed": True, "weighted": True}
+    graph = REPLY["answer"] | {"type": "graph", "directed": True, "weighted": True, "counts": True}
     made = read_metadata(reply("answer", graph), without_task()).answer
-    assert (made.type, made.directed, made.weighted) == ("graph", True, True)
+    assert (made.type, made.directed, made.weighted, made.counts) == ("graph", True, True, False)
     matrix = REPLY["answer"] | {"type": "matrix", "absolute_tolerance": 1e-4, "directed": True}
     made = read_metadata(reply("answer", matrix), without_task()).answer
     assert (made.type, made.absolute_tolerance, made.directed) == ("matrix", 1e-4, False)

@@ -171,7 +171,9 @@ def open_bytes(name: str, content: bytes, bounds: Bounds | None = None) -> Archi
         if content[257:262] == b"ustar":
             return _open_tar(name, io.BytesIO(content), len(content), bounds)
     except _BROKEN as error:
-        raise ArchiveError(f"{name}: damaged, or not the archive that it looks like: {error}") from error
+        raise ArchiveError(
+            f"{name}: damaged, or not the archive that it looks like: {error}; unpack a single file first"
+        ) from error
     raise ArchiveError(f"{name}: of no known kind; give a folder, a .zip, a .tar or a .tar.gz")
 
 

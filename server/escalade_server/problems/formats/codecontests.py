@@ -7,6 +7,7 @@ problems and those that read or write named files are refused by name.
 
 from __future__ import annotations
 
+import codecs
 import io
 import json
 import re
@@ -96,6 +97,7 @@ def parse_rows(
 
 
 def _json_rows(content: bytes) -> Iterator[tuple[int, object]]:
+    content = content.removeprefix(codecs.BOM_UTF8)
     start = content[:64].lstrip()
     if start.startswith(b"["):
         try:
