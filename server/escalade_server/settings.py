@@ -17,9 +17,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 def _default_data() -> Path:
     class Xdg(BaseSettings):
-        xdg_data_home: Path = Path.home() / ".local" / "share"
+        xdg_data_home: str = ""
 
-    return Xdg().xdg_data_home / "escalade"
+    base = Path(Xdg().xdg_data_home)
+    # The XDG specification has relative paths ignored; the client reads it likewise.
+    return (base if base.is_absolute() else Path.home() / ".local" / "share") / "escalade"
 
 
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 
 PUBLIC = {("get", "/healthz"), ("get", "/readyz")}
+JSON = {"Content-Type": "application/json"}
 SCOPES = ("read", "train", "execute", "admin")
 ClientFactory = Callable[..., Awaitable[httpx.AsyncClient]]
 
@@ -102,3 +103,32 @@ async def test_secrets_of_environments_leave_through_no_route_of_read(
     assert detail.status_code == 200
     for secret in ("generate_testcase", "#include", "solution-"):
         assert secret not in detail.text
+
+
+async def test_a_long_body_is_not_read_for_a_stranger(client_with: ClientFactory) -> None:
+    anonymous, known = await client_with(), await client_with("train")
+    body = b"[" + b"{}," * 50_000  # were it parsed, it would be no JSON
+    for headers in ({}, {"Authorization": "Bearer nonsense"}, {"Authorization": "Basic eDp5"}):
+        reply = await anonymous.post("/v1/scores", content=body, headers=JSON | headers)
+        assert (reply.status_code, reply.json()["code"]) == (401, "unauthenticated")
+
+    async def in_parts():
+        for start in range(0, len(body), 10_000):
+            yield body[start : start + 10_000]
+
+    assert (await anonymous.post("/v1/scores", content=in_parts(), headers=JSON)).status_code == 401
+    assert (await known.post("/v1/scores", content=in_parts(), headers=JSON)).json()["code"] == "malformed_body"
+    assert (await known.post("/v1/scores", content=b" " * (9 << 20), headers=JSON)).status_code == 413
+    assert (await anonymous.post("/v1/scores", content=b" " * (9 << 20), headers=JSON)).status_code == 413
+
+
+async def test_a_nul_in_an_address_or_a_name_is_refused_on_every_engine(api: httpx.AsyncClient) -> None:
+    for path in ("/v1/runs/a%00b", "/v1/environments/a%00b", "/v1/environments?page=%00"):
+        reply = await api.get(path)
+        assert (reply.status_code, reply.json()["code"]) == (422, "invalid_request"), path
+    reply = await api.post("/v1/runs", json={"name": "a\0b"})
+    assert reply.status_code == 422
+    assert "`name`" in reply.json()["detail"]
+    reply = await api.post("/v1/runs", json={"name": "a", "pool": {"environments": ["a\0b"]}})
+    assert reply.status_code == 422
+    assert "NUL" in reply.json()["detail"]

@@ -100,3 +100,32 @@ async def test_a_quarantined_environment_leaves_at_the_next_batch(
     assert imported[0] not in {group["environment"] for group in second["groups"]}
     assert [one["reason"] for one in await log(trainer, run, "retired")] == ["quarantined"]
     assert (await trainer.put(f"/v1/runs/{run}/batches/0", json={})).json() == first, "what was issued stays"
+
+
+async def test_numbers_beyond_what_an_engine_stores_are_refused_on_every_engine(trainer, start_run) -> None:
+    run = (await start_run(groups=1))["run"]
+    await trainer.put(f"/v1/runs/{run}/batches/0", json={})
+    attempts = f"/v1/runs/{run}/attempts"
+    for field in ("policy_step", "completion_tokens"):
+        one = {"group": "0.0", "rollout": 0, "completion": "x", field: 2**31}
+        reply = await trainer.post(attempts, json={"attempts": [one]})
+        assert reply.status_code == 422, reply.text
+        assert field in reply.json()["detail"]
+        reply = await trainer.post(attempts, json={"attempts": [one | {field: 2**31 - 1}]})
+        assert reply.status_code == 200, reply.text
+    far = {"group": "99999999999999999.0", "rollout": 0, "completion": "x"}
+    assert (await trainer.post(attempts, json={"attempts": [far]})).status_code == 404
+    reply = await trainer.post(f"/v1/runs/{run}/checkpoints", json={"label": "a", "step": 2**31})
+    assert reply.status_code == 422
+    assert (await trainer.get(f"/v1/runs/{run}/events?after={2**31}")).status_code == 422
+    assert (await trainer.get(f"/v1/runs/{run}/checkpoints?page=99999999999999")).status_code == 422
+
+
+async def test_a_deadline_further_off_than_a_week_is_refused(trainer, start_run) -> None:
+    run = (await start_run(groups=1))["run"]
+    await trainer.put(f"/v1/runs/{run}/batches/0", json={})
+    path = f"/v1/runs/{run}/batches/0/groups/0.0"
+    for deadline in ("9999-12-31T23:59:59-23:00", "9999-12-31T23:59:59Z"):
+        reply = await trainer.patch(path, json={"deadline": deadline})
+        assert reply.status_code == 422, reply.text
+        assert "7 days" in reply.json()["detail"]

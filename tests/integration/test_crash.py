@@ -89,7 +89,9 @@ def check(client: Client, database_url: str, run: str, steps: int, seen: list[li
 def ranks(urls: list[str], secret: str, run: str, steps: int) -> Iterator[list[Future[list[list[str]]]]]:
     with ExitStack() as stack, ThreadPoolExecutor(RANKS) as executor:
         clients = [
-            stack.enter_context(Client(urls[rank % len(urls)], secret, retries=60 + 20 * CRASHES, deadline_s=600 + 30 * CRASHES))
+            stack.enter_context(
+                Client(urls[rank % len(urls)], secret, retries=60 + 20 * CRASHES, deadline_s=600 + 30 * CRASHES)
+            )
             for rank in range(RANKS)
         ]
         yield [executor.submit(work, client, run, rank, steps) for rank, client in enumerate(clients)]

@@ -51,6 +51,7 @@ def escalade(data: Path, *arguments: str, **variables: str) -> subprocess.Comple
         ({"ESCALADE_PORT": "many"}, "ESCALADE_PORT"),
         ({"ESCALADE_SANDBOX": "docker", "DOCKER_HOST": "unix:///nowhere.sock"}, "ocker"),
         ({"ESCALADE_SANDBOX": "cloud"}, "ESCALADE_SANDBOX"),
+        ({"ESCALADE_DATA": "/dev/null/data"}, "ESCALADE_DATA"),
     ],
 )
 def test_what_is_not_there_is_one_line_that_says_what_to_do(

@@ -111,3 +111,12 @@ def test_no_page_names_a_variable_that_does_not_exist():
         named = set(re.findall(r"ESCALADE_[A-Z_]*[A-Z]\b", page.read_text()))
         # A prefix, such as `ESCALADE_VERIFICATION_`, is none.
         assert named <= set(TABLE), page.name
+
+
+@pytest.mark.parametrize(
+    ("given", "base"), [("", "~/.local/share"), ("relative", "~/.local/share"), ("/data", "/data")]
+)
+def test_server_and_client_keep_their_files_in_the_same_folder(monkeypatch, given, base):
+    monkeypatch.delenv("ESCALADE_DATA", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", given)
+    assert Settings().data == data_folder() == Path(base).expanduser() / "escalade"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 MAX_COMPLETION_CHARS = 4_000_000
 """Longest completion that a report may carry, in characters."""
@@ -79,4 +79,17 @@ class Page(Response, Generic[Item]):
     """Token of the next page; None on the last one."""
 
 
+MAX_COUNT = 2**31 - 1
+"""Largest number that every database engine stores."""
+
+
+def _without_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("holds a NUL character: leave it out")
+    return text
+
+
+Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
+Name = Annotated[str, AfterValidator(_without_nul)]
+"""A text that is stored as it is; not every database engine takes NUL."""
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=120)]

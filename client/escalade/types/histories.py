@@ -7,15 +7,15 @@ from typing import Any
 
 from pydantic import Field
 
-from escalade.types.base import Request, Response
+from escalade.types.base import Count, Name, Request, Response
 from escalade.types.runs import Run
 
 
 class CheckpointRequest(Request):
     """Name the state of a run, when the trainer saves its weights."""
 
-    label: str = Field(min_length=1, max_length=200)
-    step: int | None = Field(default=None, ge=0)
+    label: Name = Field(min_length=1, max_length=200)
+    step: Count | None = None
     """The trainer's step number."""
 
 
@@ -33,7 +33,7 @@ class Checkpoint(Response):
 class RestoreRequest(Request):
     """Go back to a checkpoint."""
 
-    label: str = Field(min_length=1, max_length=200)
+    label: Name = Field(min_length=1, max_length=200)
 
 
 class Dropped(Response):

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from escalade.types.base import MAX_COMPLETION_CHARS, Message, Mode, Request, Response, Template
+from escalade.types.base import MAX_COMPLETION_CHARS, Count, Message, Mode, Name, Request, Response, Template
 from escalade.types.environments import AnswerType, EnvironmentStatus
 from escalade.types.programs import ProgramSettings, require_full_programs
 from escalade.types.scores import Outcome, Verdict
@@ -66,19 +66,19 @@ class PoolFilter(Request):
         True
     """
 
-    environments: list[str] | None = None
+    environments: list[Name] | None = None
     """Slugs; None is all."""
-    tags: list[str] | None = None
+    tags: list[Name] | None = None
     """At least one of these tags."""
     answer_types: list[AnswerType] | None = None
-    sources: list[str] | None = None
+    sources: list[Name] | None = None
     statuses: list[EnvironmentStatus] = ["verified", "unverified"]
 
 
 class RunRequest(Request):
     """Start a run."""
 
-    name: str = Field(min_length=1, max_length=200)
+    name: Name = Field(min_length=1, max_length=200)
     curriculum: CurriculumSettings = CurriculumSettings()
     pool: PoolFilter = PoolFilter()
     groups: int = Field(default=64, ge=1, le=1_024)
@@ -107,7 +107,7 @@ class RunRequest(Request):
 class RunPatch(Request):
     """Change a run's settings."""
 
-    name: str | None = Field(default=None, min_length=1, max_length=200)
+    name: Name | None = Field(default=None, min_length=1, max_length=200)
     deadline_s: float | None = Field(default=None, gt=0, le=7 * 86_400)
 
 
@@ -188,16 +188,16 @@ class AttemptReport(Request):
     group: str = Field(max_length=40)
     rollout: int | None = Field(default=None, ge=0)
     """Index of the rollout within its group; give either this or `report_id`."""
-    report_id: str | None = Field(default=None, min_length=1, max_length=80)
+    report_id: Name | None = Field(default=None, min_length=1, max_length=80)
     """For trainers that do not know the index: a name of this rollout's own, kept through retries. The server takes the
     rollout for the lowest index that its group has free."""
     completion: str | None = Field(default=None, max_length=MAX_COMPLETION_CHARS)
     """The model's whole answer; None when `score` is given."""
     score: float | None = Field(default=None, ge=0, le=1)
     """A score that the trainer computed; None when `completion` is given."""
-    completion_tokens: int | None = Field(default=None, ge=0)
+    completion_tokens: Count | None = None
     """Length of the completion, in tokens; a run with a length penalty needs it."""
-    policy_step: int | None = Field(default=None, ge=0)
+    policy_step: Count | None = None
     """The step whose weights wrote the completion."""
 
     @model_validator(mode="after")

@@ -119,7 +119,7 @@ def number_of(page: str | None) -> int:
     """
     if page is None:
         return 0
-    if not (page.isascii() and page.isdecimal() and len(page) < 15):
+    if not (page.isascii() and page.isdecimal() and len(page) < 10):
         raise InvalidRequest("`page` in the query: send `next_page` of the page before, unchanged.")
     return int(page)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -21,20 +19,6 @@ router = APIRouter(tags=["dialects"], responses=RESPONSES)
 _SECURITY: list[dict[str, list[str]]] = [{"HTTPBearer": []}, {"HTTPBasic": []}]
 
 
-def secret_in(authorization: str | None) -> str | None:
-    """The key in an Authorization header: a bearer token, or the password of Basic authentication."""
-    scheme, _, rest = (authorization or "").partition(" ")
-    if scheme.lower() == "bearer":
-        return rest.strip() or None
-    if scheme.lower() != "basic":
-        return None
-    try:
-        _, colon, password = base64.b64decode(rest, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        return None
-    return password if colon else None
-
-
 async def executor(request: Request, services: ServicesDep) -> Principal:
     """Whose key came with the request.
 
@@ -42,7 +26,7 @@ async def executor(request: Request, services: ServicesDep) -> Principal:
         Unauthenticated: None, or one that is not in force.
         ScopeMissing: It lacks the scope `execute`.
     """
-    secret = secret_in(request.headers.get("authorization"))
+    secret = credentials.secret_in(request.headers.get("authorization"))
     if secret is None:
         raise Unauthenticated("Send the key as a bearer token, or as the password in the URL: http://x:KEY@host/.")
     async with services.database.read() as session:

@@ -21,6 +21,7 @@ from escalade.types import (
     RunMetrics,
     StepMetrics,
 )
+from escalade.types.base import MAX_COUNT
 from escalade_server.api.deps import (
     Caller,
     Limit,
@@ -107,7 +108,7 @@ async def show_metrics(
     services: ServicesDep,
     page: PageToken = None,
     limit: Limit = 1_000,
-    after: Annotated[int, Query(ge=0, description="First cursor wanted.")] = 0,
+    after: Annotated[int, Query(ge=0, le=MAX_COUNT, description="First cursor wanted.")] = 0,
     format: Annotated[Literal["json", "csv"], Query(description="csv has one row per batch.")] = "json",
 ) -> RunMetrics | Response:
     """The run over time, batch by batch: informative share, accuracy, level, coverage, and sampling by tag."""

@@ -9,8 +9,13 @@ from prometheus_client import CollectorRegistry, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from escalade_server.api.failures import problem
-from escalade_server.errors import BodyTooLarge
+from escalade_server.api.services import Services
+from escalade_server.errors import BodyTooLarge, EscaladeError, InvalidRequest, Unauthenticated
+from escalade_server.storage import credentials
 from escalade_server.storage.clock import new_id
+
+STRANGERS_BODY_BYTES = 64 << 10
+"""Longest body that is read before its key is looked at: to read and parse a long one takes seconds and memory."""
 
 
 class Envelope:
@@ -41,10 +46,11 @@ class Envelope:
             await send(message)
 
         try:
-            body = await self._read(scope, receive)
-            if body is None:
-                limit = self._max_body_bytes
-                error = BodyTooLarge(f"The body is longer than {limit} bytes: send it in parts.")
+            try:
+                if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+                    raise InvalidRequest("The address holds a NUL character: leave it out.")
+                body = await self._read(scope, receive)
+            except EscaladeError as error:
                 await problem(request_id, error)(scope, receive, reply)
             else:
                 await self._app(scope, _replay(body, receive), reply)
@@ -52,23 +58,42 @@ class Envelope:
             route = getattr(scope.get("route"), "path", "none")
             self._seconds.labels(route, str(status)).observe(time.perf_counter() - started)
 
-    async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
-        """The whole body; None if it is too long."""
+    async def _read(self, scope: Scope, receive: Receive) -> bytes:
+        """The whole body.
+
+        Raises:
+            BodyTooLarge: It is too long for anyone.
+            Unauthenticated: It is too long for one without a key in force.
+        """
         declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if declared.isdigit() and int(declared) > self._max_body_bytes:
-            return None
+        size = int(declared) if declared.isdigit() and len(declared) < 20 else 0
+        trusted = False
         parts: list[bytes] = []
-        size = 0
+        read = 0
         while True:
+            if size > self._max_body_bytes:
+                raise BodyTooLarge(f"The body is longer than {self._max_body_bytes} bytes: send it in parts.")
+            if size > STRANGERS_BODY_BYTES and not trusted:
+                await _require_key(scope)
+                trusted = True
             message: Any = await receive()
             if message["type"] != "http.request":
                 return b"".join(parts)
             parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            if size > self._max_body_bytes:
-                return None
-            if not message.get("more_body", False):
+            read += len(parts[-1])
+            size = max(size, read)
+            if not message.get("more_body", False) and read <= self._max_body_bytes:
                 return b"".join(parts)
+
+
+async def _require_key(scope: Scope) -> None:
+    """Let only those go on who sent a key in force; what it may do is the route's to say."""
+    services: Services = scope["app"].state.services
+    secret = credentials.secret_in(dict(scope["headers"]).get(b"authorization", b"").decode("latin-1"))
+    if secret is None:
+        raise Unauthenticated("Send `Authorization: Bearer KEY`; `escalade key create` makes a key.")
+    async with services.database.read() as session:
+        await credentials.authenticate(session, secret)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -21,6 +21,7 @@ from escalade.types import (
     RunPatch,
     RunRequest,
 )
+from escalade.types.base import MAX_COUNT
 from escalade_server.api.deps import (
     Caller,
     Limit,
@@ -139,7 +140,7 @@ async def list_events(
     session: Reading,
     page: PageToken = None,
     limit: Limit = 100,
-    after: Annotated[int, Query(ge=0, description="First sequence number wanted.")] = 0,
+    after: Annotated[int, Query(ge=0, le=MAX_COUNT, description="First sequence number wanted.")] = 0,
 ) -> Page[Event]:
     """The run's append-only log, in order."""
     return await runs.list_events(session, run=run, after=max(number_of(page), after), limit=limit)

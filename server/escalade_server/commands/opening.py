@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from escalade_sandbox.backends import open_sandbox
 from escalade_sandbox.types import Sandbox, SandboxUnavailable
 from escalade_server.api.services import Services, open_services
+from escalade_server.errors import EscaladeError
 from escalade_server.problems import service as problems
 from escalade_server.problems.builtin import load_catalogue
 from escalade_server.settings import Settings
@@ -40,6 +42,18 @@ def sandbox_of(settings: Settings) -> Sandbox:
     )
 
 
+def make_folder(path: Path) -> None:
+    """Make the data folder where it is missing.
+
+    Raises:
+        EscaladeError: It cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EscaladeError(f"the data folder {path} cannot be made ({error.strerror}): set ESCALADE_DATA.") from None
+
+
 async def prepare_database(settings: Settings) -> None:
     """Bring an embedded database to this version's schema; require it of any other.
 
@@ -48,7 +62,7 @@ async def prepare_database(settings: Settings) -> None:
         DatabaseUnavailable: The database cannot be reached.
     """
     if settings.embedded:
-        settings.data.mkdir(parents=True, exist_ok=True)
+        make_folder(settings.data)
         await migrations.upgrade(settings.database)
     database = Database(settings.database)
     try:

@@ -15,6 +15,9 @@ import typer
 
 from escalade_server.commands.running import fail, load_settings
 
+CLOSE_S = 25
+"""How long requests that are under way may take at the end; compose grants 30 s."""
+
 
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]")] = None,
@@ -55,8 +58,9 @@ def serve(
         async with opened(settings) as services:
             app = create_app(lambda: nullcontext(services), max_body_bytes=settings.max_body_bytes)
             config = uvicorn.Config(
-                app, host=settings.host, port=settings.port, access_log=False, log_config=None, timeout_keep_alive=75
-            )
+                app, host=settings.host, port=settings.port, access_log=False, log_config=None, timeout_keep_alive=75,
+                timeout_graceful_shutdown=CLOSE_S,
+            )  # fmt: skip
             server = _Server(config)
             server.closing = services.closing
             _spare_the_collector()

@@ -148,7 +148,7 @@ def _require_lengths(run: tables.Run, reports: Sequence[AttemptReport]) -> None:
 def _parse(name: str) -> tuple[int, int] | None:
     cursor, dot, position = name.partition(".")
     plain = dot and cursor.isascii() and cursor.isdecimal() and position.isascii() and position.isdecimal()
-    numbers = (int(cursor), int(position)) if plain and len(name) <= 20 else None
+    numbers = (int(cursor), int(position)) if plain and len(cursor) <= 9 and len(position) <= 9 else None
     # A leading zero would be another name for the same group.
     return numbers if numbers is not None and f"{numbers[0]}.{numbers[1]}" == name else None
 

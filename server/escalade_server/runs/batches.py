@@ -35,6 +35,9 @@ from escalade_server.storage.sessions import AsyncSession
 REPLACEMENTS = 64
 """Rounds of replacing groups that cannot be made before giving up on the batch."""
 
+LONGEST_DEADLINE = timedelta(days=7)
+"""How far off a group's deadline may be moved, as the longest `deadline_s`."""
+
 
 async def issue(desk: Desk, *, run: tables.Run, cursor: int, request: BatchRequest, refill: int = 0) -> Batch:
     """The batch of a cursor, or its k-th refill, made now unless it was.
@@ -113,6 +116,8 @@ async def extend(journal: Journal, *, run: tables.Run, cursor: int, group: str, 
             raise GroupNotFound(f"`group`: batch {cursor} of this run has no group {group!r}.")
         if deadline <= writer.at:
             raise InvalidRequest(f"`deadline` has passed: it is {writer.at.isoformat()} now.")
+        if deadline > writer.at + LONGEST_DEADLINE:
+            raise InvalidRequest(f"`deadline` is more than {LONGEST_DEADLINE.days} days off: choose an earlier one.")
         moved = await runs.set_deadline(writer.session, found.id, deadline)
     if not moved:
         raise GroupClosed(f"Group {group} is closed ({found.close_reason}); its deadline no longer moves.")

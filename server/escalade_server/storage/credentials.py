@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import os
 import secrets
@@ -40,6 +42,20 @@ def new_secret() -> str:
 def hash_of(secret: str) -> str:
     """What is stored of a secret; a fast hash is enough for 256 random bits."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def secret_in(authorization: str | None) -> str | None:
+    """The key in an Authorization header: a bearer token, or the password of Basic authentication."""
+    scheme, _, rest = (authorization or "").partition(" ")
+    if scheme.lower() == "bearer":
+        return rest.strip() or None
+    if scheme.lower() != "basic":
+        return None
+    try:
+        _, colon, password = base64.b64decode(rest, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return password if colon else None
 
 
 async def create(session: AsyncSession, *, name: str, scopes: Sequence[str]) -> tuple[ApiKey, str]:

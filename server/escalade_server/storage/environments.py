@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import CursorResult, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from escalade_server.storage.statements import among
+from escalade_server.storage.statements import among, by_code_point
 from escalade_server.storage.tables import Environment, EnvironmentVersion
 
 
@@ -45,7 +45,8 @@ async def search(
     limit: int | None = None,
 ) -> list[Environment]:
     """Environments that pass every filter given, in the order of their slugs."""
-    query = select(Environment).order_by(Environment.slug)
+    slug = by_code_point(session, Environment.slug)
+    query = select(Environment).order_by(slug)
     if slugs is not None:
         query = query.where(among(session, Environment.slug, slugs))
     if statuses is not None:
@@ -55,7 +56,7 @@ async def search(
     if sources is not None:
         query = query.where(Environment.source.in_(sources))
     if after is not None:
-        query = query.where(Environment.slug > after)
+        query = query.where(slug > after)
     if limit is not None:
         query = query.limit(limit)
     return list(await session.scalars(query))

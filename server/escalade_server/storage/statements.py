@@ -21,6 +21,7 @@ from sqlalchemy import (
     TableValuedAlias,
     any_,
     bindparam,
+    collate,
     func,
     insert,
     select,
@@ -104,6 +105,11 @@ def among(session: AsyncSession, column: InstrumentedAttribute[Any], values: Ite
     if _embedded(session):
         return column.in_(select(_listed(chosen).c.value))
     return column == any_(bindparam(None, chosen, type_=ARRAY(column.type), unique=True))
+
+
+def by_code_point(session: AsyncSession, column: InstrumentedAttribute[str]) -> ColumnElement[str]:
+    """A text column in the order of its characters' codes, whatever the database's own collation is."""
+    return collate(column, "BINARY" if _embedded(session) else "C")
 
 
 def pairs_among(
