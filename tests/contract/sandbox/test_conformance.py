@@ -141,6 +141,28 @@ async def test_exit_codes_and_signals_are_told_apart(sandbox):
     assert (await run_cpp(sandbox, "int main() { return 3; }")).exit_code == 3
 
 
+@pytest.mark.parametrize(
+    ("interpreter", "code", "words"),
+    [
+        ("/nonexistent", 127, b"No such file"),
+        ("/etc/passwd", 126, b"ermission denied"),
+        ("/etc/passwd/under", 126, b""),
+        ("x" * 5000, 126, b"ormat error"),
+        ("", 126, b"ormat error"),
+    ],
+    ids=["absent", "not executable", "under a file", "too long", "empty"],
+)
+async def test_a_binary_that_the_kernel_will_not_execute_is_a_verdict(sandbox, interpreter, code, words):
+    source = f'''__attribute__((section(".interp"), used)) extern const char interp[] = "{interpreter}";
+int main() {{}}'''
+    result = await sandbox.run(Job(Program("cpp", source), [Input(), Input()]))
+    assert [(one.status, one.exit_code, one.signal) for one in result.results] == [
+        (Status.NONZERO_EXIT, code, None)
+    ] * 2
+    assert all(one.stderr.startswith(b"the program cannot be executed") for one in result.results)
+    assert all(words in one.stderr for one in result.results)
+
+
 async def test_a_traceback_shows_only_the_programs_frames(sandbox):
     result = await run_python(sandbox, "def f():\n    raise ValueError('wrong')\nf()\n")
     text = result.stderr.decode()
