@@ -1,7 +1,7 @@
 """Compiled programs, by the hash of everything that they were made from.
 
-Guarantee: an entry is found again only by the same source, files, commands, toolchain and trust; a descriptor that was
-handed out stays valid however much is evicted. What the compiler refused is remembered too, what it had no time for is
+Guarantee: an entry is found again only by the same source, files, commands, limits, toolchain and trust; a descriptor that
+was handed out stays valid however much is evicted. What the compiler refused is remembered too, what it had no time for is
 not. A folder, if there is one, keeps entries for later processes; damaged files in it are as good as none.
 """
 
@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from escalade_sandbox.languages import Language
-from escalade_sandbox.types import Compilation, Program, Status, Trust
+from escalade_sandbox.types import Compilation, Limits, Program, Status, Trust
 
 MOST_BYTES = 256 << 20
 MOST_ENTRIES = 256
@@ -26,13 +26,15 @@ MOST_ENTRIES = 256
 MOST_DISK_BYTES = 2 << 30
 
 
-def key_of(language: Language, program: Program, toolchain: str, trust: Trust) -> str:
+def key_of(language: Language, program: Program, limits: Limits, toolchain: str, trust: Trust) -> str:
     """Return the name under which the compiled program is kept.
 
-    Trust is part of it, so that nothing that a candidate's container produced ever runs as a reference.
+    Trust is part of it, so that nothing that a candidate's container produced ever runs as a reference; so are the
+    compiler's limits, so that a verdict never depends on what was compiled before under others.
     """
     digest = hashlib.sha256()
-    parts = [toolchain, trust.value, language.name, json.dumps(language.standards), program.source]
+    numbers = [float(value) for value in asdict(limits).values()]
+    parts = [toolchain, trust.value, language.name, json.dumps([language.standards, numbers]), program.source]
     for part in parts:
         data = part.encode("utf-8", "surrogatepass")
         digest.update(len(data).to_bytes(8, "big") + data)

@@ -130,7 +130,7 @@ class LocalSandbox:
         if language.kind != "compiled":
             async with self._pool.lend(job.trust, job.owner) as loan:
                 return JobResult(await loan.call(lambda: loan.worker.run(language, job, None, None)))
-        key = key_of(language, job.program, self.toolchain, job.trust)
+        key = key_of(language, job.program, job.compile_limits, self.toolchain, job.trust)
         artifact = await self._find(key)
         if artifact is not None:
             return await self._run_compiled(job, language, artifact, None)

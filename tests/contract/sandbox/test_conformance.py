@@ -121,6 +121,16 @@ int main() { return G<800, 0>::v; }
     assert result.results[0].status is Status.COMPILE_LIMIT
 
 
+async def test_a_verdict_on_a_compilation_does_not_depend_on_earlier_ones(sandbox):
+    small = Limits(cpu_s=0.05, wall_s=60, memory_bytes=1024 * MIB, output_bytes=256 * MIB)
+    source = SUM + "\n// compiled under two limits"
+    verdicts = []
+    for limits in (small, Limits(cpu_s=60, wall_s=60, memory_bytes=1024 * MIB, output_bytes=256 * MIB), small):
+        result = await sandbox.run(Job(Program("cpp", source), [Input(b"1 2")], compile_limits=limits))
+        verdicts.append(result.results[0].status)
+    assert verdicts == [Status.COMPILE_LIMIT, Status.OK, Status.COMPILE_LIMIT]
+
+
 async def test_headers_lie_beside_the_source(sandbox):
     program = Program(
         "cpp",

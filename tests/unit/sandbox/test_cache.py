@@ -1,35 +1,39 @@
 """The compile cache: what counts as the same program, and what outlives what."""
 
 import os
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
 from escalade_sandbox.cache import CompileCache, key_of, make_artifact
 from escalade_sandbox.languages import find
-from escalade_sandbox.types import Compilation, Program, Status, Trust
+from escalade_sandbox.types import Compilation, Limits, Program, Status, Trust
 
 CPP = find("cpp")
+LIMITS = Limits()
 DONE = Compilation(Status.OK, standard="gnu++17", cpu_ms=1.5)
 
 
 def test_a_key_tells_apart_everything_that_could_make_another_binary():
     program = Program("cpp", "int main() {}")
-    base = key_of(CPP, program, "image", Trust.CANDIDATE)
+    base = key_of(CPP, program, LIMITS, "image", Trust.CANDIDATE)
     others = [
-        key_of(CPP, replace(program, source="int main() { }"), "image", Trust.CANDIDATE),
-        key_of(CPP, replace(program, files={"a.h": b""}), "image", Trust.CANDIDATE),
-        key_of(CPP, program, "other image", Trust.CANDIDATE),
-        key_of(CPP, program, "image", Trust.TRUSTED),
-        key_of(replace(CPP, standards=CPP.standards[:1]), program, "image", Trust.CANDIDATE),
+        key_of(CPP, replace(program, source="int main() { }"), LIMITS, "image", Trust.CANDIDATE),
+        key_of(CPP, replace(program, files={"a.h": b""}), LIMITS, "image", Trust.CANDIDATE),
+        key_of(CPP, program, LIMITS, "other image", Trust.CANDIDATE),
+        key_of(CPP, program, LIMITS, "image", Trust.TRUSTED),
+        key_of(replace(CPP, standards=CPP.standards[:1]), program, LIMITS, "image", Trust.CANDIDATE),
     ]
-    assert len({base, *others}) == 6
-    assert base == key_of(CPP, Program("cpp", "int main() {}"), "image", Trust.CANDIDATE)
+    others += [
+        key_of(CPP, program, replace(LIMITS, **{field.name: 7}), "image", Trust.CANDIDATE) for field in fields(Limits)
+    ]
+    assert len({base, *others}) == 6 + len(fields(Limits))
+    assert base == key_of(CPP, Program("cpp", "int main() {}"), Limits(cpu_s=10), "image", Trust.CANDIDATE)
 
 
 def test_the_boundary_between_a_files_name_and_content_is_part_of_the_key():
-    one = key_of(CPP, Program("cpp", "", files={"ab": b"c"}), "", Trust.TRUSTED)
-    two = key_of(CPP, Program("cpp", "", files={"a": b"bc"}), "", Trust.TRUSTED)
+    one = key_of(CPP, Program("cpp", "", files={"ab": b"c"}), LIMITS, "", Trust.TRUSTED)
+    two = key_of(CPP, Program("cpp", "", files={"a": b"bc"}), LIMITS, "", Trust.TRUSTED)
     assert one != two
 
 
