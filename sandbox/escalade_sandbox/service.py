@@ -6,7 +6,6 @@ once; a caller that hangs up frees its slot; a verdict is 200 and a fault of the
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hmac
 import json
@@ -19,11 +18,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 
+from escalade_sandbox import hangups
+from escalade_sandbox.hangups import HungUp, while_connected
 from escalade_sandbox.messages import JobBody, JobResultBody, ProblemBody, ReadinessBody
 from escalade_sandbox.types import (
     InvalidJob,
-    Job,
-    JobResult,
     Sandbox,
     SandboxBusy,
     SandboxError,
@@ -52,10 +51,6 @@ class _Unauthorized(Exception):
 
 class _TooLarge(Exception):
     """The body is larger than is accepted."""
-
-
-class _HungUp(Exception):
-    """The caller went away before the job ended."""
 
 
 def create_app(sandbox: Sandbox, key: str, *, most_body_bytes: int = MOST_BODY_BYTES) -> FastAPI:
@@ -106,7 +101,7 @@ def create_app(sandbox: Sandbox, key: str, *, most_body_bytes: int = MOST_BODY_B
         body = await _read_body(request, most_body_bytes)
         job = JobBody.model_validate_json(body).to_job()
         del body
-        result = await _run_while_connected(sandbox, job, request)
+        result = await while_connected(request, sandbox.run(job))
         return Response(JobResultBody.of(result).model_dump_json(), media_type="application/json")
 
     @app.get("/healthz")
@@ -133,25 +128,6 @@ async def _read_body(request: Request, most_bytes: int) -> bytes:
     return bytes(body)
 
 
-async def _run_while_connected(sandbox: Sandbox, job: Job, request: Request) -> JobResult:
-    async def hang_up() -> None:
-        while (await request.receive())["type"] != "http.disconnect":
-            continue
-
-    running = asyncio.ensure_future(sandbox.run(job))
-    leaving = asyncio.ensure_future(hang_up())
-    try:
-        await asyncio.wait((running, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if not running.done():
-            raise _HungUp
-        return running.result()
-    finally:
-        for task in (running, leaving):
-            if not task.done():
-                task.cancel()
-        await asyncio.gather(running, leaving, return_exceptions=True)
-
-
 def _problem(status: int, code: str, title: str, detail: str, **headers: str) -> JSONResponse:
     problem = ProblemBody(title=title, status=status, code=code, detail=detail)
     return JSONResponse(problem.model_dump(), status, headers, media_type=_PROBLEM)
@@ -167,9 +143,9 @@ def _answer_errors(app: FastAPI) -> None:
     async def too_large(_: Request, _error: _TooLarge) -> Response:
         return _problem(413, "too_large", "Too large", "split the job: its body is larger than the service accepts")
 
-    @app.exception_handler(_HungUp)
-    async def hung_up(_: Request, _error: _HungUp) -> Response:
-        return Response(status_code=499)
+    @app.exception_handler(HungUp)
+    async def hung_up(_: Request, _error: HungUp) -> Response:
+        return Response(status_code=hangups.STATUS)
 
     @app.exception_handler(ValidationError)
     @app.exception_handler(RequestValidationError)

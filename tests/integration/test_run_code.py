@@ -1,11 +1,16 @@
 """SandboxFusion's protocol, with requests in the shapes that its clients send."""
 
+import asyncio
 import base64
+import json
+from contextlib import nullcontext
 from typing import Any
 
 import httpx
 import pytest
 
+from escalade_sandbox.process import ProcessSandbox
+from escalade_server.api.app import create_app
 from escalade_server.api.services import Services
 
 
@@ -97,3 +102,32 @@ async def test_bad_requests_name_the_field(client: httpx.AsyncClient) -> None:
         reply = await client.post("/run_code", json={"code": "", "language": "python"} | changes)
         assert reply.status_code == 422
         assert field in reply.json()["detail"]
+
+
+async def test_a_caller_that_gives_up_frees_its_slot(services: Services, client: httpx.AsyncClient) -> None:
+    assert isinstance(services.sandbox, ProcessSandbox)
+    pool = services.sandbox.pool
+    app = create_app(lambda: nullcontext(services), max_body_bytes=8 << 20)
+    body = {"code": "import time; time.sleep(60)", "language": "python", "run_timeout": 60}
+    pieces = [{"type": "http.request", "body": json.dumps(body).encode(), "more_body": False}]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        if pieces:
+            return pieces.pop()
+        while pool.free_slots == pool.slots:
+            await asyncio.sleep(0.01)
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http", "method": "POST", "path": "/run_code", "query_string": b"", "http_version": "1.1",
+        "headers": [(b"authorization", client.headers["authorization"].encode()), (b"content-type", b"application/json")],
+    }  # fmt: skip
+    async with asyncio.timeout(20):
+        async with app.router.lifespan_context(app):
+            await app(scope, receive, send)
+    assert pool.free_slots == pool.slots
+    assert sent[0]["status"] == 499
