@@ -167,6 +167,7 @@ class LocalSandbox:
     async def _compile(self, job: Job, language: Language, key: str, loan: Loan) -> Artifact:
         compiled = await loan.call(lambda: loan.worker.compile(language, job.program, job.compile_limits))
         artifact = make_artifact(compiled.compilation, compiled.binary)
+        del compiled
         self._cache.put(key, artifact)
         if self._cache.has_folder:
             await asyncio.to_thread(self._cache.save, key, artifact)

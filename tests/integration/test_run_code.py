@@ -131,3 +131,9 @@ async def test_a_caller_that_gives_up_frees_its_slot(services: Services, client:
             await app(scope, receive, send)
     assert pool.free_slots == pool.slots
     assert sent[0]["status"] == 499
+
+
+async def test_a_binary_larger_than_the_limit_of_program_mode_is_refused(client: httpx.AsyncClient) -> None:
+    code = "int data[17 << 20] = {1};\nint main() { return data[0] - 1; }"
+    answer = await run(client, code=code, language="cpp")
+    assert (answer["status"], answer["run_result"]) == ("Failed", None)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import tempfile
+import tracemalloc
 
 import pytest
 
@@ -63,3 +64,18 @@ async def test_a_killed_agent_means_one_retry():
         result = (await sandbox.run(job)).results[0]
     await sandbox.close()
     assert (result.status, result.stdout) == (Status.OK, b"second time\n")
+
+
+async def test_a_large_program_is_held_once_on_its_way_from_the_compiler(tmp_path):
+    sandbox = ProcessSandbox(acknowledged=True, slots=1, cache_folder=tmp_path)
+    await sandbox.start()
+    source = '#include <cstdio>\nint data[8 << 20] = {7};\nint main() { printf("%d", data[0]); }'
+    tracemalloc.start()
+    try:
+        result = await sandbox.run(Job(Program("cpp", source), [Input()]))
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+        await sandbox.close()
+    assert result.results[0].stdout == b"7"
+    assert peak_bytes < 48 << 20

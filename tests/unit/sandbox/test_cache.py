@@ -1,6 +1,7 @@
 """The compile cache: what counts as the same program, and what outlives what."""
 
 import os
+import tracemalloc
 from dataclasses import fields, replace
 
 import pytest
@@ -80,6 +81,23 @@ def test_a_folder_brings_programs_and_refusals_to_a_later_process(tmp_path):
     assert (refused.descriptor, refused.compilation.diagnostics) == (None, "no")
     assert later.load("absent") is None
     loaded.close()
+
+
+def test_a_large_program_is_saved_and_loaded_in_pieces(tmp_path):
+    made = make_artifact(DONE, bytes(32 << 20))
+    cache = CompileCache(tmp_path)
+    tracemalloc.start()
+    try:
+        cache.save("key", made)
+        loaded = cache.load("key")
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert loaded is not None
+    assert (loaded.size_bytes, loaded.compilation) == (32 << 20, DONE)
+    assert peak_bytes < 8 << 20
+    loaded.close()
+    made.close()
 
 
 def test_a_damaged_file_is_as_good_as_none(tmp_path):
