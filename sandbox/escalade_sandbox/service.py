@@ -81,6 +81,11 @@ def create_app(sandbox: Sandbox, key: str, *, most_body_bytes: int = MOST_BODY_B
     )
     _answer_errors(app)
 
+    def authorize(request: Request) -> None:
+        given = request.headers.get("authorization", "").partition(" ")[2].strip()
+        if not hmac.compare_digest(given.encode("latin-1", "replace"), digest):
+            raise _Unauthorized
+
     @app.post(
         "/v1/jobs",
         response_model=JobResultBody,
@@ -95,9 +100,7 @@ def create_app(sandbox: Sandbox, key: str, *, most_body_bytes: int = MOST_BODY_B
     )
     async def run_job(request: Request) -> Response:
         """Run one program on every input."""
-        given = request.headers.get("authorization", "").partition(" ")[2].strip()
-        if not hmac.compare_digest(given.encode("latin-1", "replace"), digest):
-            raise _Unauthorized
+        authorize(request)
         body = await _read_body(request, most_body_bytes)
         job = JobBody.model_validate_json(body).to_job()
         del body
@@ -109,9 +112,11 @@ def create_app(sandbox: Sandbox, key: str, *, most_body_bytes: int = MOST_BODY_B
         """Tell that the process lives."""
         return {"alive": True}
 
-    @app.get("/readyz", response_model=ReadinessBody, responses={503: {"model": ReadinessBody}})
-    async def readyz() -> JSONResponse:
-        """Tell whether jobs can run now."""
+    @app.get("/readyz", response_model=ReadinessBody, responses={401: _PROBLEMS[401], 503: {"model": ReadinessBody}})
+    async def readyz(request: Request) -> JSONResponse:
+        """Tell whether jobs can run now; whoever sends a key with the question learns whether it is the right one."""
+        if "authorization" in request.headers:
+            authorize(request)
         health = await sandbox.health()
         content = ReadinessBody.model_validate(health, from_attributes=True).model_dump()
         return JSONResponse(content, 200 if health.ready else 503)
