@@ -1,8 +1,8 @@
 """Compiled programs, by the hash of everything that they were made from.
 
-Guarantee: an entry is found again only by the same source, files, commands, limits, toolchain and trust; a descriptor that
-was handed out stays valid however much is evicted. What the compiler refused is remembered too, what it had no time for is
-not. A folder, if there is one, keeps entries for later processes; damaged files in it are as good as none.
+Guarantee: an entry is found again only by the same source, files, commands, limits, toolchain and trust; a descriptor
+that was handed out stays valid however much is evicted. What the compiler refused is remembered too, what it had no
+time for is not. A folder, if there is one, keeps entries for later processes; damaged files in it are as good as none.
 """
 
 from __future__ import annotations

@@ -159,16 +159,17 @@ class ExecRun:
                 meter=host.meter, before=before, limits=limits, stdout=stdout, stderr=stderr,
                 wake_fds=[wake_fd], ended=ended, kill=lambda: host.kill(spared), memory_floor_bytes=floor_bytes,
             )  # fmt: skip
-            ended = classify(seen, stdout, stderr, limits)
+            result = classify(seen, stdout, stderr, limits)
             refusal = self._refusal(failure_read)
-            return ended if refusal is None else refused(ended, refusal)
+            return result if refusal is None else refused(result, refusal)
         finally:
             for fd in (*ours, failure_read, stdout.fd, stderr.fd):
                 os.close(fd)
 
     def _refusal(self, failure_fd: int) -> int | None:
-        """Return the error with which the kernel refused a binary that is itself at fault: a program that names an
-        interpreter that is not there must not pass for a broken sandbox.
+        """Return the error with which the kernel refused a binary that is itself at fault.
+
+        A program that names an interpreter that is not there must not pass for a broken sandbox.
 
         Raises:
             OSError: Anything else failed.

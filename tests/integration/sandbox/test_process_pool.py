@@ -111,7 +111,7 @@ async def test_health_checks_that_hang_share_one_thread_and_hold_no_job_up(monke
             await sandbox.run(Job(Program("python", ""), [Input()]))
         launcher.released.set()
         async with asyncio.timeout(20):
-            while not (await sandbox.health()).ready:
+            while not (await sandbox.health()).ready:  # noqa: ASYNC110 - it is asked anew
                 await asyncio.sleep(0.02)
     finally:
         launcher.released.set()
