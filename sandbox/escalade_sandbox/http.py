@@ -17,6 +17,7 @@ import httpx
 from pydantic import ValidationError
 
 from escalade_sandbox.messages import JobResultBody, ReadinessBody, job_json
+from escalade_sandbox.settings import SettingsError
 from escalade_sandbox.types import (
     Health,
     InvalidJob,
@@ -37,6 +38,7 @@ REFRESH_S = 5.0
 DOWN_S = 10.0
 """How long a service that failed is asked last."""
 MOST_CONNECTIONS = 512
+REFUSED_KEY = "refuses the key; check ESCALADE_SANDBOX_KEY on both sides"
 
 
 @dataclass(slots=True, eq=False)
@@ -68,13 +70,17 @@ class HttpSandbox:
             transport: Carries the requests; httpx's own by default.
 
         Raises:
-            ValueError: There is no address, or one that is no URL.
+            SettingsError: There is no address or one that is no URL, or the key cannot be sent.
         """
         if not urls:
-            raise ValueError("the http sandbox needs at least one address; set ESCALADE_SANDBOX_URL")
+            raise SettingsError("the http sandbox needs at least one address; set ESCALADE_SANDBOX_URL")
         for url in urls:
-            if httpx.URL(url).scheme not in ("http", "https") or not httpx.URL(url).host:
-                raise ValueError(f"ESCALADE_SANDBOX_URL: {url!r} is not an address such as http://sandbox:8701")
+            if not _is_address(url):
+                raise SettingsError(f"ESCALADE_SANDBOX_URL: {url!r} is not an address such as http://sandbox:8701")
+        # Secrets in files often end with a newline; the errors of httpx would show a key that no header can hold.
+        key = key.strip()
+        if not key.isascii() or not key.isprintable():
+            raise SettingsError("ESCALADE_SANDBOX_KEY: use printable ASCII characters")
         self._services = [_Service(url.rstrip("/")) for url in urls]
         self._key = key
         self._transport = transport
@@ -132,6 +138,9 @@ class HttpSandbox:
         service.refreshed_s = time.monotonic()
         try:
             response = await self._client.get(f"{service.url}/readyz", timeout=HEALTH_S)
+            if response.status_code == httpx.codes.UNAUTHORIZED:
+                service.down_until_s = time.monotonic() + DOWN_S
+                return REFUSED_KEY
             answer = ReadinessBody.model_validate_json(response.content)
         except httpx.HTTPError as error:
             service.down_until_s = time.monotonic() + DOWN_S
@@ -231,9 +240,17 @@ class HttpSandbox:
         if code == "busy":
             return SandboxBusy(f"{service.url}: {detail}", _retry_after_s(response))
         if code == "unauthorized":
-            return SandboxUnavailable(f"{service.url} refuses the key; check ESCALADE_SANDBOX_KEY on both sides")
+            return SandboxUnavailable(f"{service.url} {REFUSED_KEY}")
         service.down_until_s = time.monotonic() + DOWN_S
         return SandboxUnavailable(f"{service.url}: {detail}")
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        return False
+    return parsed.scheme in ("http", "https") and bool(parsed.host)
 
 
 def _retry_after_s(response: httpx.Response) -> float:

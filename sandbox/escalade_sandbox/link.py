@@ -135,12 +135,22 @@ class Link:
         end = start + json_bytes + blob_bytes
         if len(self._received) < end:
             return None
-        frame = bytes(memoryview(self._received)[start:end])
-        del self._received[:end]
-        message = wire.parse_json(frame[:json_bytes])
+        frame = self._cut(end)
+        message = wire.parse_json(frame[start : start + json_bytes])
         if message.get("op") == "fault":
             raise SandboxUnavailable(f"the sandbox's agent failed: {message.get('message')}")
-        return message, memoryview(frame)[json_bytes:]
+        return message, memoryview(frame)[start + json_bytes :]
+
+    def _cut(self, end: int) -> bytearray:
+        """Take so many bytes from what was received; a long frame, which may be a whole program, is not copied."""
+        frame = self._received
+        if len(frame) - end > end:
+            frame = self._received[:end]
+            del self._received[:end]
+        else:
+            self._received = frame[end:]
+            del frame[end:]
+        return frame
 
 
 def _coalesced(frames: Iterable[list[wire.Data]]) -> Iterator[memoryview]:

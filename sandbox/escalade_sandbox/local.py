@@ -130,7 +130,7 @@ class LocalSandbox:
         if language.kind != "compiled":
             async with self._pool.lend(job.trust, job.owner) as loan:
                 return JobResult(await loan.call(lambda: loan.worker.run(language, job, None, None)))
-        key = key_of(language, job.program, self.toolchain, job.trust)
+        key = key_of(language, job.program, job.compile_limits, self.toolchain, job.trust)
         artifact = await self._find(key)
         if artifact is not None:
             return await self._run_compiled(job, language, artifact, None)
@@ -167,6 +167,7 @@ class LocalSandbox:
     async def _compile(self, job: Job, language: Language, key: str, loan: Loan) -> Artifact:
         compiled = await loan.call(lambda: loan.worker.compile(language, job.program, job.compile_limits))
         artifact = make_artifact(compiled.compilation, compiled.binary)
+        del compiled
         self._cache.put(key, artifact)
         if self._cache.has_folder:
             await asyncio.to_thread(self._cache.save, key, artifact)

@@ -85,6 +85,9 @@ class Pool:
         self._tasks: set[asyncio.Task[None]] = set()
         # A thread for each job under way and each worker that starts or ends at the same time.
         self._threads = ThreadPoolExecutor(2 * settings.slots + 4, thread_name_prefix="sandbox")
+        # An engine that hangs may hold a check for long; no job waits for that.
+        self._check_thread = ThreadPoolExecutor(1, thread_name_prefix="sandbox-check")
+        self._checking: asyncio.Future[str] | None = None
         self._accepting = False
         self._closed = False
         self._loans = 0
@@ -154,16 +157,20 @@ class Pool:
         await asyncio.gather(*(self._in_thread(worker.destroy) for worker in idle))
         await self._in_thread(self._launcher.close)
         await asyncio.to_thread(self._threads.shutdown)
+        await asyncio.to_thread(self._check_thread.shutdown)
 
     async def check(self) -> str:
-        """Return one line on what works.
+        """Return one line on what works; whoever asks while a check is under way gets its answer.
 
         Raises:
             SandboxUnavailable: Nothing does.
         """
         if not self._accepting:
             raise SandboxUnavailable("the sandbox is not started")
-        return await self._in_thread(self._launcher.check)
+        if self._checking is None or self._checking.done():
+            loop = asyncio.get_running_loop()
+            self._checking = loop.run_in_executor(self._check_thread, self._launcher.check)
+        return await asyncio.shield(self._checking)
 
     @contextlib.asynccontextmanager
     async def lend(self, trust: Trust, owner: str) -> AsyncIterator[Loan]:

@@ -6,7 +6,6 @@ once; a caller that hangs up frees its slot; a verdict is 200 and a fault of the
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hmac
 import json
@@ -19,11 +18,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 
+from escalade_sandbox import hangups
+from escalade_sandbox.hangups import HungUp, while_connected
 from escalade_sandbox.messages import JobBody, JobResultBody, ProblemBody, ReadinessBody
 from escalade_sandbox.types import (
     InvalidJob,
-    Job,
-    JobResult,
     Sandbox,
     SandboxBusy,
     SandboxError,
@@ -54,10 +53,6 @@ class _TooLarge(Exception):
     """The body is larger than is accepted."""
 
 
-class _HungUp(Exception):
-    """The caller went away before the job ended."""
-
-
 def create_app(sandbox: Sandbox, key: str, *, most_body_bytes: int = MOST_BODY_BYTES) -> FastAPI:
     """Return the service's app, which starts the sandbox with itself and closes it at the end.
 
@@ -86,6 +81,11 @@ def create_app(sandbox: Sandbox, key: str, *, most_body_bytes: int = MOST_BODY_B
     )
     _answer_errors(app)
 
+    def authorize(request: Request) -> None:
+        given = request.headers.get("authorization", "").partition(" ")[2].strip()
+        if not hmac.compare_digest(given.encode("latin-1", "replace"), digest):
+            raise _Unauthorized
+
     @app.post(
         "/v1/jobs",
         response_model=JobResultBody,
@@ -100,13 +100,11 @@ def create_app(sandbox: Sandbox, key: str, *, most_body_bytes: int = MOST_BODY_B
     )
     async def run_job(request: Request) -> Response:
         """Run one program on every input."""
-        given = request.headers.get("authorization", "").partition(" ")[2].strip()
-        if not hmac.compare_digest(given.encode("latin-1", "replace"), digest):
-            raise _Unauthorized
+        authorize(request)
         body = await _read_body(request, most_body_bytes)
         job = JobBody.model_validate_json(body).to_job()
         del body
-        result = await _run_while_connected(sandbox, job, request)
+        result = await while_connected(request, sandbox.run(job))
         return Response(JobResultBody.of(result).model_dump_json(), media_type="application/json")
 
     @app.get("/healthz")
@@ -114,9 +112,11 @@ def create_app(sandbox: Sandbox, key: str, *, most_body_bytes: int = MOST_BODY_B
         """Tell that the process lives."""
         return {"alive": True}
 
-    @app.get("/readyz", response_model=ReadinessBody, responses={503: {"model": ReadinessBody}})
-    async def readyz() -> JSONResponse:
-        """Tell whether jobs can run now."""
+    @app.get("/readyz", response_model=ReadinessBody, responses={401: _PROBLEMS[401], 503: {"model": ReadinessBody}})
+    async def readyz(request: Request) -> JSONResponse:
+        """Tell whether jobs can run now; whoever sends a key with the question learns whether it is the right one."""
+        if "authorization" in request.headers:
+            authorize(request)
         health = await sandbox.health()
         content = ReadinessBody.model_validate(health, from_attributes=True).model_dump()
         return JSONResponse(content, 200 if health.ready else 503)
@@ -131,25 +131,6 @@ async def _read_body(request: Request, most_bytes: int) -> bytes:
         if len(body) > most_bytes:
             raise _TooLarge
     return bytes(body)
-
-
-async def _run_while_connected(sandbox: Sandbox, job: Job, request: Request) -> JobResult:
-    async def hang_up() -> None:
-        while (await request.receive())["type"] != "http.disconnect":
-            continue
-
-    running = asyncio.ensure_future(sandbox.run(job))
-    leaving = asyncio.ensure_future(hang_up())
-    try:
-        await asyncio.wait((running, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if not running.done():
-            raise _HungUp
-        return running.result()
-    finally:
-        for task in (running, leaving):
-            if not task.done():
-                task.cancel()
-        await asyncio.gather(running, leaving, return_exceptions=True)
 
 
 def _problem(status: int, code: str, title: str, detail: str, **headers: str) -> JSONResponse:
@@ -167,9 +148,9 @@ def _answer_errors(app: FastAPI) -> None:
     async def too_large(_: Request, _error: _TooLarge) -> Response:
         return _problem(413, "too_large", "Too large", "split the job: its body is larger than the service accepts")
 
-    @app.exception_handler(_HungUp)
-    async def hung_up(_: Request, _error: _HungUp) -> Response:
-        return Response(status_code=499)
+    @app.exception_handler(HungUp)
+    async def hung_up(_: Request, _error: HungUp) -> Response:
+        return Response(status_code=hangups.STATUS)
 
     @app.exception_handler(ValidationError)
     @app.exception_handler(RequestValidationError)

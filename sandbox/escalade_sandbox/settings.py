@@ -53,7 +53,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     backend = values.get("ESCALADE_SANDBOX") or ("http" if values.get("ESCALADE_SANDBOX_URL") else "docker")
     if backend not in ("docker", "process", "http"):
         raise SettingsError(f"ESCALADE_SANDBOX: {backend!r} is none of docker, process, http")
-    key = values.get("ESCALADE_SANDBOX_KEY") or None
+    # Secrets in files often end with a newline.
+    key = (values.get("ESCALADE_SANDBOX_KEY") or "").strip() or None
     if key is not None and (len(key) < LEAST_KEY_CHARACTERS or not key.isascii() or not key.isprintable()):
         raise SettingsError(f"ESCALADE_SANDBOX_KEY: use at least {LEAST_KEY_CHARACTERS} printable ASCII characters")
     log_level = (values.get("ESCALADE_LOG_LEVEL") or "info").lower()

@@ -36,7 +36,7 @@ class Compiled:
     """What a compiler made of a program."""
 
     compilation: Compilation
-    binary: bytes | None
+    binary: memoryview | None
 
 
 class Worker:
@@ -202,7 +202,7 @@ def _compiled(language: Language, message: wire.Message, blob: memoryview) -> Co
     if message["op"] != "compiled":
         raise SandboxUnavailable(f"the sandbox's agent sent {message['op']!r} out of turn")
     diagnostics = bytes(blob[: message["stderr"]]).decode("utf-8", "replace")
-    binary = bytes(blob[message["stderr"] :]) if message["built"] else None
+    binary = blob[message["stderr"] :] if message["built"] else None
     standard = None
     if binary is not None:
         status, standard = Status.OK, language.standards[message["index"]][0]

@@ -1,11 +1,16 @@
 """SandboxFusion's protocol, with requests in the shapes that its clients send."""
 
+import asyncio
 import base64
+import json
+from contextlib import nullcontext
 from typing import Any
 
 import httpx
 import pytest
 
+from escalade_sandbox.process import ProcessSandbox
+from escalade_server.api.app import create_app
 from escalade_server.api.services import Services
 
 
@@ -97,3 +102,39 @@ async def test_bad_requests_name_the_field(client: httpx.AsyncClient) -> None:
         reply = await client.post("/run_code", json={"code": "", "language": "python"} | changes)
         assert reply.status_code == 422
         assert field in reply.json()["detail"]
+
+
+async def test_a_caller_that_gives_up_frees_its_slot(services: Services, client: httpx.AsyncClient) -> None:
+    assert isinstance(services.sandbox, ProcessSandbox)
+    pool = services.sandbox.pool
+    app = create_app(lambda: nullcontext(services), max_body_bytes=8 << 20)
+    body = {"code": "import time; time.sleep(60)", "language": "python", "run_timeout": 60}
+    pieces = [{"type": "http.request", "body": json.dumps(body).encode(), "more_body": False}]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        if pieces:
+            return pieces.pop()
+        while pool.free_slots == pool.slots:  # noqa: ASYNC110 - a thread of the pool ends the wait
+            await asyncio.sleep(0.01)
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    key = client.headers["authorization"].encode()
+    scope = {
+        "type": "http", "method": "POST", "path": "/run_code", "query_string": b"", "http_version": "1.1",
+        "headers": [(b"authorization", key), (b"content-type", b"application/json")],
+    }  # fmt: skip
+    async with asyncio.timeout(20):
+        async with app.router.lifespan_context(app):
+            await app(scope, receive, send)
+    assert pool.free_slots == pool.slots
+    assert sent[0]["status"] == 499
+
+
+async def test_a_binary_larger_than_the_limit_of_program_mode_is_refused(client: httpx.AsyncClient) -> None:
+    code = "int data[17 << 20] = {1};\nint main() { return data[0] - 1; }"
+    answer = await run(client, code=code, language="cpp")
+    assert (answer["status"], answer["run_result"]) == ("Failed", None)

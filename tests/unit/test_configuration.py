@@ -94,6 +94,27 @@ def test_the_table_has_what_the_compose_file_takes():
     assert taken <= set(TABLE)
 
 
+def test_the_page_says_what_the_compose_file_passes_on():
+    taken = set(re.findall(r"\$\{(ESCALADE_\w+)", (ROOT / "docker-compose.yml").read_text()))
+    page = (ROOT / "docs" / "configuration.md").read_text()
+    passed_on = page[page.index("passes on") : page.index("for any other")]
+    assert set(re.findall(r"ESCALADE_\w+", passed_on)) == taken & set(server_defaults())
+
+
+@pytest.mark.parametrize("service", ["server", "sandbox"])
+def test_an_empty_variable_counts_as_not_set(service, monkeypatch):
+    names = described_for(service)
+    if service == "sandbox":
+        assert load_settings(dict.fromkeys(names, "")) == load_settings({})
+        return
+    for name in names:
+        monkeypatch.delenv(name, raising=False)
+    unset = Settings()
+    for name in names:
+        monkeypatch.setenv(name, "")
+    assert Settings() == unset
+
+
 def test_the_table_has_what_the_trainer_reads():
     sources = [path.read_text() for path in (ROOT / "client" / "escalade" / "trainer").glob("*.py")]
     read = {name for source in sources for name in re.findall(r'envvar="(ESCALADE_\w+)"', source)}

@@ -2,7 +2,7 @@
  *
  * Guarantee: does for a binary what `confine.become_job` and `zygote.main` do for a script, in the same order and over
  * the same socket. The child has no capability, its own session, its limits, and descriptors 0, 1 and 2 only. Whatever
- * fails before the program runs is reported on descriptor 3 as "ERRNO STEP" and never looks like the program's doing.
+ * fails before the program runs is reported on descriptor 3 as "ERRNO STEP"; only the step "execve" can be its doing.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -7,6 +7,7 @@ reported as `memory_limit` instead of `nonzero_exit`.)
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -23,6 +24,10 @@ from .zygote import End, Zygote
 
 FILE_BYTES_AT_LEAST = 64 << 20
 _LAUNCH = struct.Struct("=qqqqqqii")
+_EXEC_FAILED, _NOT_FOUND, _NOT_EXECUTABLE = "execve", 127, 126
+"""The last step before a program runs, and how a shell says that it could not be taken."""
+_NOT_OF_THE_BINARY = frozenset({0, errno.EAGAIN, errno.ENOSYS, errno.EMFILE, errno.ENFILE, errno.EBADF})
+"""Errors of execve that nothing in a file, nor the interpreter that it names, brings about."""
 _MEMORY_ERRORS = (b"MemoryError", b"std::bad_alloc", b"cannot allocate memory", b"virtual memory exhausted")
 
 
@@ -129,7 +134,7 @@ class ExecRun:
         """Run it once.
 
         Raises:
-            OSError: The kernel would not execute it.
+            OSError: It could not be started, for no reason that lies in a compiled program.
             Lost: It cannot be ended.
         """
         host = self._host
@@ -154,11 +159,37 @@ class ExecRun:
                 meter=host.meter, before=before, limits=limits, stdout=stdout, stderr=stderr,
                 wake_fds=[wake_fd], ended=ended, kill=lambda: host.kill(spared), memory_floor_bytes=floor_bytes,
             )  # fmt: skip
-            _raise_failure(failure_read)
-            return classify(seen, stdout, stderr, limits)
+            result = classify(seen, stdout, stderr, limits)
+            refusal = self._refusal(failure_read)
+            return result if refusal is None else refused(result, refusal)
         finally:
             for fd in (*ours, failure_read, stdout.fd, stderr.fd):
                 os.close(fd)
+
+    def _refusal(self, failure_fd: int) -> int | None:
+        """Return the error with which the kernel refused a binary that is itself at fault.
+
+        A program that names an interpreter that is not there must not pass for a broken sandbox.
+
+        Raises:
+            OSError: Anything else failed.
+        """
+        try:
+            text = os.read(failure_fd, 4096).decode("utf-8", "replace")
+        except BlockingIOError:
+            return None
+        if not text:
+            return None
+        first, _, step = text.partition(" ")
+        number = int(first)
+        if step.startswith(_EXEC_FAILED) and number not in _NOT_OF_THE_BINARY and self._is_executable_binary():
+            return number
+        reason = os.strerror(number) if number else "internal error"
+        raise OSError(number, f"the program could not be started: {reason} ({step})")
+
+    def _is_executable_binary(self) -> bool:
+        """Whether a descriptor was to be executed; where memory may not be executed, its file has no such mode."""
+        return isinstance(self._program, int) and bool(os.fstat(self._program).st_mode & 0o111)
 
     def _launch_request(self, arguments: list[str], limits: RunLimits) -> bytes:
         host = self._host
@@ -179,6 +210,7 @@ class ExecRun:
 
     def _become(self, arguments: list[str], limits: RunLimits, descriptors: list[int]) -> None:
         """Become the program in a forked child; never returns."""
+        step = "become_job"
         try:
             signal.set_wakeup_fd(-1)
             kept = [*descriptors, self._program] if isinstance(self._program, int) else descriptors
@@ -190,23 +222,20 @@ class ExecRun:
             for fd in range(3, len(kept)):
                 os.set_inheritable(fd, False)
             program = self._program if isinstance(self._program, str) else 4
+            step = _EXEC_FAILED
             os.execve(program, [self._argv0, *arguments], dict(self._host.environment))
         except BaseException as error:  # the process boundary: the agent's code must not go on in the child
             number = error.errno if isinstance(error, OSError) else 0
-            os.write(3, f"{number} {error!r}".encode())
+            os.write(3, f"{number} {step} {error!r}".encode())
         finally:
             os._exit(127)
 
 
-def _raise_failure(fd: int) -> None:
-    try:
-        text = os.read(fd, 4096)
-    except BlockingIOError:
-        return
-    if text:
-        number, _, step = text.decode("utf-8", "replace").partition(" ")
-        reason = os.strerror(int(number)) if int(number) else "internal error"
-        raise OSError(int(number), f"the program could not be started: {reason} ({step})")
+def refused(ended: Ended, number: int) -> Ended:
+    """Return what a run is whose program the kernel would not execute, as a shell would put it."""
+    reason = f"the program cannot be executed: {os.strerror(number)}\n".encode()
+    exit_code = _NOT_FOUND if number == errno.ENOENT else _NOT_EXECUTABLE
+    return replace(ended.because("nonzero_exit", reason), exit_code=exit_code, signal=None)
 
 
 def _own_peak_bytes() -> int:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 
+from escalade_sandbox import hangups
 from escalade_server.api.deps import ServicesDep, require
 from escalade_server.api.failures import RESPONSES
 from escalade_server.dialects import sandbox_fusion
@@ -35,9 +36,18 @@ async def executor(request: Request, services: ServicesDep) -> Principal:
     return principal
 
 
-@router.post("/run_code", openapi_extra={"x-required-scopes": ["execute"], "security": _SECURITY})
+@router.post(
+    "/run_code",
+    response_model=RunCodeResponse,
+    openapi_extra={"x-required-scopes": ["execute"], "security": _SECURITY},
+)
 async def run_code(
-    caller: Annotated[Principal, Depends(executor)], body: RunCodeRequest, services: ServicesDep
-) -> RunCodeResponse:
+    request: Request, caller: Annotated[Principal, Depends(executor)], body: RunCodeRequest, services: ServicesDep
+) -> RunCodeResponse | Response:
     """SandboxFusion's protocol: run one program, python or cpp."""
-    return await sandbox_fusion.run_code(services.sandbox, request=body, owner=caller.key_id, domain=new_id("code"))
+    work = sandbox_fusion.run_code(services.sandbox, request=body, owner=caller.key_id, domain=new_id("code"))
+    try:
+        # Its clients give up after a time of their own and send the same again.
+        return await hangups.while_connected(request, work)
+    except hangups.HungUp:
+        return Response(status_code=hangups.STATUS)

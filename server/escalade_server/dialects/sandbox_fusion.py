@@ -31,6 +31,8 @@ from escalade_server.errors import InvalidRequest, SandboxQueueFull
 
 MAX_FILE_BYTES = 16 << 20
 DEFAULT_MEMORY_BYTES = 1 << 30
+MOST_BINARY_BYTES = 64 << 20
+"""As in program mode: the sandbox holds what it compiled."""
 _OUTPUT_LIMIT_SIGNAL = 25
 """SIGXFSZ: the protocol has no status for too much output."""
 
@@ -107,7 +109,7 @@ async def run_code(sandbox: Sandbox, *, request: RunCodeRequest, owner: str, dom
             cpu_s=request.compile_timeout,
             wall_s=request.compile_timeout * 2,
             memory_bytes=2 << 30,
-            output_bytes=1 << 28,
+            output_bytes=MOST_BINARY_BYTES,
         ),
         trust=Trust.CANDIDATE,
         domain=domain,

@@ -121,6 +121,16 @@ int main() { return G<800, 0>::v; }
     assert result.results[0].status is Status.COMPILE_LIMIT
 
 
+async def test_a_verdict_on_a_compilation_does_not_depend_on_earlier_ones(sandbox):
+    small = Limits(cpu_s=0.05, wall_s=60, memory_bytes=1024 * MIB, output_bytes=256 * MIB)
+    source = SUM + "\n// compiled under two limits"
+    verdicts = []
+    for limits in (small, Limits(cpu_s=60, wall_s=60, memory_bytes=1024 * MIB, output_bytes=256 * MIB), small):
+        result = await sandbox.run(Job(Program("cpp", source), [Input(b"1 2")], compile_limits=limits))
+        verdicts.append(result.results[0].status)
+    assert verdicts == [Status.COMPILE_LIMIT, Status.OK, Status.COMPILE_LIMIT]
+
+
 async def test_headers_lie_beside_the_source(sandbox):
     program = Program(
         "cpp",
@@ -139,6 +149,28 @@ async def test_exit_codes_and_signals_are_told_apart(sandbox):
     crashed = await run_cpp(sandbox, "int main() { volatile int *p = 0; return *p; }")
     assert (crashed.status, crashed.signal) == (Status.SIGNALLED, 11)
     assert (await run_cpp(sandbox, "int main() { return 3; }")).exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("interpreter", "code", "words"),
+    [
+        ("/nonexistent", 127, b"No such file"),
+        ("/etc/passwd", 126, b"ermission denied"),
+        ("/etc/passwd/under", 126, b""),
+        ("x" * 5000, 126, b"ormat error"),
+        ("", 126, b"ormat error"),
+    ],
+    ids=["absent", "not executable", "under a file", "too long", "empty"],
+)
+async def test_a_binary_that_the_kernel_will_not_execute_is_a_verdict(sandbox, interpreter, code, words):
+    source = f'''__attribute__((section(".interp"), used)) extern const char interp[] = "{interpreter}";
+int main() {{}}'''
+    result = await sandbox.run(Job(Program("cpp", source), [Input(), Input()]))
+    assert [(one.status, one.exit_code, one.signal) for one in result.results] == [
+        (Status.NONZERO_EXIT, code, None)
+    ] * 2
+    assert all(one.stderr.startswith(b"the program cannot be executed") for one in result.results)
+    assert all(words in one.stderr for one in result.results)
 
 
 async def test_a_traceback_shows_only_the_programs_frames(sandbox):

@@ -164,3 +164,9 @@ async def test_a_program_against_the_compiler(containers, name):
     result = await containers.run(Job(program, [Input()], compile_limits=limits))
     assert result.results[0].status in (Status.COMPILE_ERROR, Status.COMPILE_LIMIT)
     assert len(result.results[0].stderr) <= limits.error_bytes
+
+
+async def test_a_binary_that_only_execve_finds_broken_is_wrong_and_no_fault_of_the_sandbox(cpp):
+    source = '__attribute__((section(".interp"), used)) extern const char interp[] = "/nonexistent";\nint main() {}'
+    ended = await cpp(source)
+    assert (ended.status, ended.exit_code) == (Status.NONZERO_EXIT, 127)

@@ -14,6 +14,7 @@ from escalade_sandbox.types import (
     Program,
     Result,
     SandboxBusy,
+    SandboxError,
     SandboxUnavailable,
     Status,
     UnknownLanguage,
@@ -112,9 +113,11 @@ async def test_a_refused_job_is_not_tried_elsewhere(two):
     assert len(small.jobs) + len(large.jobs) == 1
 
 
-async def test_a_wrong_key_says_so(scripted, hosts):
-    client = HttpSandbox(["http://only"], "another-key", transport=hosts(only=create_app(scripted(), KEY)))
+async def test_a_key_that_has_become_wrong_says_so(scripted, hosts):
+    transport = hosts(only=create_app(scripted(), KEY))
+    client = HttpSandbox(["http://only"], KEY, transport=transport)
     await client.start()
+    transport.transports |= hosts(only=create_app(scripted(), "another-key")).transports
     with pytest.raises(SandboxUnavailable, match="ESCALADE_SANDBOX_KEY"):
         await client.run(JOB)
     await client.close()
@@ -143,3 +146,31 @@ async def test_without_a_service_it_does_not_start(hosts):
 def test_an_address_that_is_none_is_refused(urls):
     with pytest.raises(ValueError, match="ESCALADE_SANDBOX_URL"):
         HttpSandbox(urls, KEY)
+
+
+async def test_a_wrong_key_is_noticed_at_the_start(scripted, hosts):
+    transport = hosts(only=create_app(scripted(), KEY))
+    client = HttpSandbox(["http://only"], KEY + "-wrong", transport=transport)
+    with pytest.raises(SandboxUnavailable, match="refuses the key") as caught:
+        await client.start()
+    assert KEY not in str(caught.value)
+    await client.close()
+
+
+async def test_a_key_may_end_with_the_newline_of_its_file(scripted, hosts):
+    client = HttpSandbox(["http://only"], KEY + "\n", transport=hosts(only=create_app(scripted(), KEY)))
+    await client.start()
+    await client.close()
+
+
+@pytest.mark.parametrize("key", [KEY + "\n" + KEY, KEY + "\xfc"], ids=["newline", "umlaut"])
+def test_a_key_that_no_header_can_hold_is_refused_and_not_shown(key):
+    with pytest.raises(SandboxError, match="ESCALADE_SANDBOX_KEY") as caught:
+        HttpSandbox(["http://only"], key)
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["sandbox:8701", "http://", "http://sandbox:port"])
+def test_what_is_no_address_is_one_clear_line(url):
+    with pytest.raises(SandboxError, match="ESCALADE_SANDBOX_URL"):
+        HttpSandbox([url], KEY)

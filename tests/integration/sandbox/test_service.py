@@ -93,6 +93,12 @@ async def test_readiness_tells_the_truth(client, sandbox):
     assert (await client.get("/healthz")).json() == {"alive": True}
 
 
+async def test_readiness_tells_whoever_sends_a_key_whether_it_is_right(client, headers):
+    assert (await client.get("/readyz", headers=headers)).status_code == 200
+    wrong = await client.get("/readyz", headers={"Authorization": "Bearer wrong"})
+    assert (wrong.status_code, wrong.json()["code"]) == (401, "unauthorized")
+
+
 async def test_a_caller_that_hangs_up_frees_its_slot(sandbox, headers):
     begun, ended = asyncio.Event(), asyncio.Event()
 

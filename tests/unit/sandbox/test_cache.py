@@ -1,35 +1,40 @@
 """The compile cache: what counts as the same program, and what outlives what."""
 
 import os
-from dataclasses import replace
+import tracemalloc
+from dataclasses import fields, replace
 
 import pytest
 
 from escalade_sandbox.cache import CompileCache, key_of, make_artifact
 from escalade_sandbox.languages import find
-from escalade_sandbox.types import Compilation, Program, Status, Trust
+from escalade_sandbox.types import Compilation, Limits, Program, Status, Trust
 
 CPP = find("cpp")
+LIMITS = Limits()
 DONE = Compilation(Status.OK, standard="gnu++17", cpu_ms=1.5)
 
 
 def test_a_key_tells_apart_everything_that_could_make_another_binary():
     program = Program("cpp", "int main() {}")
-    base = key_of(CPP, program, "image", Trust.CANDIDATE)
+    base = key_of(CPP, program, LIMITS, "image", Trust.CANDIDATE)
     others = [
-        key_of(CPP, replace(program, source="int main() { }"), "image", Trust.CANDIDATE),
-        key_of(CPP, replace(program, files={"a.h": b""}), "image", Trust.CANDIDATE),
-        key_of(CPP, program, "other image", Trust.CANDIDATE),
-        key_of(CPP, program, "image", Trust.TRUSTED),
-        key_of(replace(CPP, standards=CPP.standards[:1]), program, "image", Trust.CANDIDATE),
+        key_of(CPP, replace(program, source="int main() { }"), LIMITS, "image", Trust.CANDIDATE),
+        key_of(CPP, replace(program, files={"a.h": b""}), LIMITS, "image", Trust.CANDIDATE),
+        key_of(CPP, program, LIMITS, "other image", Trust.CANDIDATE),
+        key_of(CPP, program, LIMITS, "image", Trust.TRUSTED),
+        key_of(replace(CPP, standards=CPP.standards[:1]), program, LIMITS, "image", Trust.CANDIDATE),
     ]
-    assert len({base, *others}) == 6
-    assert base == key_of(CPP, Program("cpp", "int main() {}"), "image", Trust.CANDIDATE)
+    others += [
+        key_of(CPP, program, replace(LIMITS, **{field.name: 7}), "image", Trust.CANDIDATE) for field in fields(Limits)
+    ]
+    assert len({base, *others}) == 6 + len(fields(Limits))
+    assert base == key_of(CPP, Program("cpp", "int main() {}"), Limits(cpu_s=10), "image", Trust.CANDIDATE)
 
 
 def test_the_boundary_between_a_files_name_and_content_is_part_of_the_key():
-    one = key_of(CPP, Program("cpp", "", files={"ab": b"c"}), "", Trust.TRUSTED)
-    two = key_of(CPP, Program("cpp", "", files={"a": b"bc"}), "", Trust.TRUSTED)
+    one = key_of(CPP, Program("cpp", "", files={"ab": b"c"}), LIMITS, "", Trust.TRUSTED)
+    two = key_of(CPP, Program("cpp", "", files={"a": b"bc"}), LIMITS, "", Trust.TRUSTED)
     assert one != two
 
 
@@ -76,6 +81,23 @@ def test_a_folder_brings_programs_and_refusals_to_a_later_process(tmp_path):
     assert (refused.descriptor, refused.compilation.diagnostics) == (None, "no")
     assert later.load("absent") is None
     loaded.close()
+
+
+def test_a_large_program_is_saved_and_loaded_in_pieces(tmp_path):
+    made = make_artifact(DONE, bytes(32 << 20))
+    cache = CompileCache(tmp_path)
+    tracemalloc.start()
+    try:
+        cache.save("key", made)
+        loaded = cache.load("key")
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert loaded is not None
+    assert (loaded.size_bytes, loaded.compilation) == (32 << 20, DONE)
+    assert peak_bytes < 8 << 20
+    loaded.close()
+    made.close()
 
 
 def test_a_damaged_file_is_as_good_as_none(tmp_path):

@@ -33,7 +33,8 @@ def test_the_cache_can_be_elsewhere_or_nowhere():
         ("ESCALADE_SANDBOX_SLOTS", "0"),
         ("ESCALADE_SANDBOX_SLOTS", "many"),
         ("ESCALADE_SANDBOX_KEY", "short"),
-        ("ESCALADE_SANDBOX_KEY", KEY + "\n"),
+        ("ESCALADE_SANDBOX_KEY", KEY + "\n" + KEY),
+        ("ESCALADE_SANDBOX_KEY", KEY + "\xfc"),
         ("ESCALADE_LOG_LEVEL", "loud"),
     ],
 )
@@ -41,7 +42,13 @@ def test_a_wrong_value_names_its_variable(name, value):
     with pytest.raises(SettingsError) as caught:
         load_settings({name: value})
     assert name in str(caught.value)
+    assert KEY not in str(caught.value)
 
 
 def test_the_key_is_not_shown():
     assert KEY not in repr(load_settings({"ESCALADE_SANDBOX_KEY": KEY}))
+
+
+def test_the_newline_that_ends_a_secrets_file_is_no_part_of_the_key():
+    assert load_settings({"ESCALADE_SANDBOX_KEY": KEY + "\n"}).key == KEY
+    assert load_settings({"ESCALADE_SANDBOX_KEY": "\n"}).key is None
