@@ -9,7 +9,15 @@ from typing import Any
 
 import pytest
 
-from escalade import AuthenticationError, Client, EscaladeError, NotFound, Unavailable, UnexpectedResponse
+from escalade import (
+    AuthenticationError,
+    Client,
+    EscaladeError,
+    InvalidRequest,
+    NotFound,
+    Unavailable,
+    UnexpectedResponse,
+)
 from escalade.integrations import _judging
 from escalade.integrations import trl as trl_adapter
 from escalade.integrations import verl as verl_adapter
@@ -18,6 +26,10 @@ from escalade.integrations._judging import Rollout, close_shared_clients, judge
 
 Answer = tuple[int, dict[str, Any], dict[str, str]]
 """Status, document and further headers."""
+RUN = {
+    "run": "run_1", "name": "run", "curriculum": {}, "pool_size": 1, "groups": 1, "rollouts": 1, "seed": 0,
+    "deadline_s": 1, "success_threshold": 1, "generation": 0, "created_at": "2026-11-27T00:00:00Z",
+}  # fmt: skip
 
 
 class Troubled(ThreadingHTTPServer):
@@ -25,6 +37,10 @@ class Troubled(ThreadingHTTPServer):
 
     answers: list[Callable[[dict[str, Any]], Answer]]
     asked: list[dict[str, Any]]
+    run: dict[str, Any]
+    """What it says of any run."""
+    looked_up: int
+    """How often it was asked for one."""
 
     @property
     def url(self) -> str:
@@ -38,7 +54,13 @@ class _Answering(BaseHTTPRequestHandler):
         document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.asked.append(document)
         answers = self.server.answers
-        status, said, headers = (answers.pop(0) if len(answers) > 1 else answers[0])(document)
+        self._answer(*(answers.pop(0) if len(answers) > 1 else answers[0])(document))
+
+    def do_GET(self) -> None:
+        self.server.looked_up += 1
+        self._answer(200, self.server.run, {})
+
+    def _answer(self, status: int, said: dict[str, Any], headers: dict[str, str]) -> None:
         body = json.dumps(said).encode()
         self.send_response(status)
         for name, value in {"Content-Length": str(len(body)), **headers}.items():
@@ -53,7 +75,7 @@ class _Answering(BaseHTTPRequestHandler):
 @pytest.fixture
 def troubled() -> Iterator[Troubled]:
     with Troubled(("127.0.0.1", 0), _Answering) as server:
-        server.answers, server.asked = [], []
+        server.answers, server.asked, server.run, server.looked_up = [], [], RUN, 0
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield server
@@ -77,8 +99,9 @@ def scored(outcome: str) -> Callable[[dict[str, Any]], Answer]:
     def answer(document: dict[str, Any]) -> Answer:
         outcomes = [
             {"group": one["group"], "rollout": place, "outcome": outcome, **score}
-            for place, one in enumerate(document["attempts"])
+            for place, one in enumerate(document.get("attempts", []))
         ]
+        outcomes += [{"instance": one["instance"], "outcome": outcome, **score} for one in document.get("items", [])]
         return 200, {"outcomes": outcomes, "closed": []}, {}
 
     return answer
@@ -176,3 +199,53 @@ async def test_what_no_waiting_cures_is_one_clear_line_at_once(
     with pytest.raises(error, match=words):
         await verl_adapter.compute_score("escalade", "\\boxed{4}", "", EXTRA)
     assert len(troubled.asked) == 2
+
+
+def test_a_rollout_too_many_is_scored_as_its_run_says(troubled: Troubled, client: Client):
+    scoring = {"format_bonus": 0.1, "length_penalty": {"free_tokens": 10, "most_tokens": 100}}
+    troubled.run = RUN | {"mode": "program", "program": {"instances": 3, "languages": ["python"]}, "scoring": scoring}
+    full = problem(409, "group_full")
+    troubled.answers = [full, scored("scored"), full, scored("scored")]
+    one_too_many = Rollout("ins_1", "```print(4)```", group="0.0", completion_tokens=7)
+    assert [judge(client, "run_1", [one_too_many])[0].score for _ in range(2)] == [1.0, 1.0]
+    for asked in troubled.asked[1::2]:
+        assert (asked["items"][0]["mode"], asked["items"][0]["completion_tokens"]) == ("program", 7)
+        assert (asked["program"]["instances"], asked["program"]["languages"]) == (3, ["python"])
+        assert asked["scoring"]["format_bonus"] == 0.1
+        assert asked["scoring"]["length_penalty"]["most_tokens"] == 100
+    assert troubled.looked_up == 1
+
+
+async def test_a_row_of_no_run_is_scored_in_the_mode_of_its_column(troubled: Troubled, client: Client):
+    troubled.answers = [scored("scored")]
+    columns = COLUMNS | {"group": [None], "mode": ["program"]}
+    assert await trl_adapter.reward("run_1", client=client)(**columns) == [1.0]
+    environment = trl_adapter.environment_factory("run_1", client=client)()
+    environment.reset(instance="ins_1", mode="program")
+    environment.submit("print(4)")
+    assert environment.get_reward() == 1.0
+    assert [asked["items"][0]["mode"] for asked in troubled.asked] == ["program"] * 2
+
+
+@pytest.mark.parametrize(
+    ("odd", "score"),
+    [
+        (Rollout("ins_1", "\\boxed{\ud83d}", group="7.0"), 1.0),
+        (Rollout("ins_1", "4", group="7.0", rollout=-1), None),
+    ],
+    ids=["half-a-character", "impossible-index"],
+)
+async def test_a_rollout_that_cannot_be_sent_fails_none_of_the_others(
+    troubled: Troubled, client: Client, odd: Rollout, score: float | None
+):
+    troubled.answers = [scored("scored")]
+    rollouts = [odd if number == 7 else Rollout("ins_1", "x", group=f"{number}.0") for number in range(40)]
+    outcomes = await asyncio.gather(*(judged_one(client, "run_1", one) for one in rollouts), return_exceptions=True)
+    scores = [None if isinstance(outcome, BaseException) else outcome.score for outcome in outcomes]
+    assert scores == [score if number == 7 else 1.0 for number in range(40)]
+
+
+def test_environments_of_a_run_that_needs_lengths_are_refused(troubled: Troubled, client: Client):
+    troubled.run = RUN | {"scoring": {"length_penalty": {"free_tokens": 10, "most_tokens": 100}}}
+    with pytest.raises(InvalidRequest, match=r"`length_penalty`.*trl\.reward"):
+        trl_adapter.environment_factory("run_1", client=client)

@@ -14,9 +14,9 @@ import torch
 from ports import free_port
 from rich.console import Console
 
-from escalade import Client, NotFound
+from escalade import Client, ConnectionFailed, NotFound
 from escalade.trainer import saving
-from escalade.trainer.assess import accuracy, assess, questions
+from escalade.trainer.assess import accuracy, ask, assess, questions
 from escalade.trainer.config import TrainConfig, TrainingFailed
 from escalade.trainer.desk import Desk, Written
 from escalade.trainer.policies import Sampling
@@ -160,6 +160,51 @@ def test_a_server_that_restarts_costs_a_pause_and_nothing_else(tmp_path, console
             assert said(console).count("the server is back") == 1
 
 
+class Interrupted(Client):
+    """Finds no server the first time it makes a call of any kind, as in an outage."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.lost = []
+
+    def _lose(self, call):
+        if call not in self.lost:
+            self.lost.append(call)
+            raise ConnectionFailed("gone")
+
+    def controllers(self, *arguments, **options):
+        self._lose("controllers")
+        return super().controllers(*arguments, **options)
+
+    def environment(self, *arguments, **options):
+        self._lose("environment")
+        return super().environment(*arguments, **options)
+
+    def instances(self, *arguments, **options):
+        self._lose("instances")
+        return super().instances(*arguments, **options)
+
+    def score(self, *arguments, **options):
+        self._lose("score")
+        return super().score(*arguments, **options)
+
+
+def test_an_outage_during_warm_up_or_evaluation_costs_a_pause_and_nothing_else(server, tmp_path, console):
+    key = (server.data / "admin.key").read_text().strip()
+    with Interrupted(server.url, key) as client:
+        policy = train(configured(tmp_path / "out", steps=1), client, console)
+        assert client.lost == ["controllers", "environment", "instances"]
+        assert said(console).count("waiting for the server: gone") == 3
+        client.lost.clear()
+        heard = []
+        levels = {ENVIRONMENT: [0, 1]}
+        asked = questions(client, levels, count=2, seed=1, template="compact", say=heard.append)
+        tallies = ask(policy, client, asked, rollouts=1, sampling=Sampling(6, 1.0), seed=0, say=heard.append)
+        assert sum(one.scored for one in tallies) == 4
+        assert client.lost == ["instances", "score"]
+        assert sum("waiting for the server" in text for text in heard) == 2
+
+
 def test_a_server_that_stays_away_is_given_up_in_one_line(tmp_path, console, warm):
     config = from_warm(tmp_path / "out", warm, patience_s=0.6)
     with (
@@ -194,6 +239,21 @@ def command_line(tmp_path, url, key, **changes):
     return subprocess.run(
         [*command, "train", "--config", str(file)], capture_output=True, text=True, timeout=LIMIT_S, check=False
     )
+
+
+def test_a_folder_that_cannot_be_made_is_one_line_before_the_first_question(server, tmp_path, warm):
+    (tmp_path / "file").touch()
+    command = [sys.executable, "-c", "from escalade.cli import main; main()", "--url", server.url]
+    key = (server.data / "admin.key").read_text().strip()
+    done = subprocess.run(
+        [*command, "--key", key, "evaluate", "--model", f"small:{warm}", "--environments", ENVIRONMENT,
+         "--levels", "0", "--instances", "1", "--rollouts", "1", "--k", "1", "--template", "compact",
+         "--out", str(tmp_path / "file" / "x")],
+        capture_output=True, text=True, timeout=LIMIT_S, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, ""), done.stderr
+    assert done.stderr.startswith("error: `--out`: ")
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_wrong_key_is_one_line(server, tmp_path):

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 
 from escalade.client import Client
-from escalade.errors import EscaladeError
 from escalade.integrations._aside import aside
 from escalade.integrations._judging import Judged, Rollout, judge
 
@@ -57,7 +56,7 @@ class _Gathering:
     def _judge(self, wanted: Sequence[tuple[Rollout, Future[Judged]]]) -> None:
         try:
             outcomes = judge(self._client, self._run, [rollout for rollout, _ in wanted])
-        except EscaladeError as error:
+        except Exception as error:
             if len(wanted) == 1:
                 wanted[0][1].set_exception(error)
                 return

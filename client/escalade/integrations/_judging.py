@@ -14,14 +14,23 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, TypeAlias
 
 from escalade._patience import patiently
 from escalade.client import Client
-from escalade.errors import Conflict
+from escalade.errors import Conflict, InvalidRequest
 from escalade.integrations._aside import aside
-from escalade.types import MAX_COMPLETION_CHARS, AttemptOutcome, AttemptReport, Batch, ScoreItem, ScoreOutcome
+from escalade.types import (
+    MAX_COMPLETION_CHARS,
+    AttemptOutcome,
+    AttemptReport,
+    Batch,
+    Mode,
+    Run,
+    ScoreItem,
+    ScoreOutcome,
+)
 
 logger = logging.getLogger("escalade")
 
@@ -36,7 +45,8 @@ class Rollout:
 
     instance: str
     completion: str
-    """What the model wrote; of a text that is too long to send, its end is judged, where the answer stands."""
+    """What the model wrote; of a text that is too long to send, its end is judged, where the answer stands. Lone
+    surrogates, which no request can carry, become question marks."""
     group: str | None = None
     """The run's group; None for a question outside of any run, as in evaluation."""
     rollout: int | None = None
@@ -45,6 +55,11 @@ class Rollout:
     """What it is reported as where the trainer does not."""
     completion_tokens: int | None = None
     policy_step: int | None = None
+    mode: Mode = "answer"
+    """What was asked for, where it is of no group: a group's rollout is judged as its run says."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "completion", self.completion.encode("utf-8", "replace").decode())
 
     def report(self) -> AttemptReport:
         """As the server wants it."""
@@ -58,9 +73,14 @@ class Rollout:
             policy_step=self.policy_step,
         )
 
-    def item(self) -> ScoreItem:
-        """To be scored without a report."""
-        return ScoreItem(instance=self.instance, completion=self.completion[-MAX_COMPLETION_CHARS:])
+    def item(self, mode: Mode | None = None) -> ScoreItem:
+        """To be scored without a report; None is the rollout's own mode."""
+        return ScoreItem(
+            instance=self.instance,
+            completion=self.completion[-MAX_COMPLETION_CHARS:],
+            mode=mode or self.mode,
+            completion_tokens=self.completion_tokens,
+        )
 
 
 _clients: dict[str | None, Client] = {}
@@ -98,7 +118,8 @@ def judge(
 ) -> list[Judged]:
     """Report the rollouts of a run's groups and score the others; the outcomes are in their order.
 
-    A rollout too many for its group, as when a trainer goes back without restoring the run, is scored and not reported.
+    A rollout too many for its group, as when a trainer goes back without restoring the run, is scored as the run
+    says and not reported.
 
     Raises:
         EscaladeError: The server stays away for a day, or refuses the reports.
@@ -128,6 +149,19 @@ def batch_of(client: Client, run: str, cursor: int) -> Batch:
     return patiently(lambda: client.batch(run, cursor))
 
 
+def require_no_lengths(run: Run) -> None:
+    """For adapters that are not told how many tokens a completion has.
+
+    Raises:
+        InvalidRequest: The run's scores need that.
+    """
+    if run.scoring.length_penalty is not None:
+        raise InvalidRequest(
+            f"run {run.run} has a `length_penalty`, and the lengths of completions are not known here: train it with "
+            "escalade.integrations.trl.reward, which sends them, or start a run without"
+        )
+
+
 def text_of(completion: str | Sequence[Mapping[str, Any]]) -> str:
     """What the model wrote: a text, or the contents of its messages."""
     if isinstance(completion, str):
@@ -148,11 +182,23 @@ def _judge_once(client: Client, run: str | None, rollouts: Sequence[Rollout]) ->
     if run is not None and ours:
         reported = _report(client, run, [rollouts[place] for place in ours])
         judged = {place: outcome for place, outcome in zip(ours, reported, strict=True) if outcome is not None}
+    full = [place for place in ours if place not in judged]
+    if run is not None and full:
+        about = _run_of(client, run)
+        items = [rollouts[place].item(about.mode) for place in full]
+        scored = client.score(items, program=about.program, scoring=about.scoring)
+        judged |= dict(zip(full, scored.outcomes, strict=True))
     others = [place for place in range(len(rollouts)) if place not in judged]
     if others:
         scored = client.score([rollouts[place].item() for place in others])
         judged |= dict(zip(others, scored.outcomes, strict=True))
     return [judged[place] for place in range(len(rollouts))]
+
+
+@lru_cache(maxsize=64)
+def _run_of(client: Client, run: str) -> Run:
+    """A run, whose mode and scoring never change."""
+    return client.run(run)
 
 
 def _report(client: Client, run: str, rollouts: Sequence[Rollout]) -> list[AttemptOutcome | None]:

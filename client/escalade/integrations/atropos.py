@@ -14,7 +14,7 @@ from typing import Any
 
 from escalade.errors import InvalidRequest
 from escalade.integrations._aside import aside
-from escalade.integrations._judging import Rollout, batch_of, judged, shared_client
+from escalade.integrations._judging import Rollout, batch_of, judged, require_no_lengths, shared_client
 from escalade.integrations._peers import require
 from escalade.types import Group
 
@@ -61,7 +61,7 @@ class EscaladeEnvironment(base.BaseEnv):  # type: ignore[misc]
         """Find the run, or start one.
 
         Raises:
-            InvalidRequest: The run's groups have another size than Atropos's.
+            InvalidRequest: The run's groups have another size than Atropos's, or it has a length penalty.
         """
         self._client = shared_client(self.config.url)
         size = self.config.group_size
@@ -75,6 +75,7 @@ class EscaladeEnvironment(base.BaseEnv):  # type: ignore[misc]
             raise InvalidRequest(
                 f"`group_size` is {size}, and run {run.run} has groups of {run.rollouts} rollouts: set both to the same"
             )
+        require_no_lengths(run)
         self.run = run.run
         self._lock = asyncio.Lock()
         # What was asked for before a restart and not reported expires: nobody is left who could finish it.

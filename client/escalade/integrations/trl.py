@@ -22,8 +22,17 @@ from escalade._patience import patiently
 from escalade.client import Client
 from escalade.errors import InvalidRequest, NotFound
 from escalade.integrations._gathering import gathered
-from escalade.integrations._judging import Judged, Rollout, batch_of, judged, shared_client, text_of
+from escalade.integrations._judging import (
+    Judged,
+    Rollout,
+    batch_of,
+    judged,
+    require_no_lengths,
+    shared_client,
+    text_of,
+)
 from escalade.integrations._peers import require
+from escalade.types import Mode
 
 Completion = str | Sequence[Mapping[str, Any]]
 RewardFunction = Callable[..., Awaitable[list[float | None]]]
@@ -65,15 +74,17 @@ def reward(run: str, *, client: Client | None = None) -> RewardFunction:
         *,
         instance: Sequence[str],
         group: Sequence[str | None] | None = None,
+        mode: Sequence[Mode] | None = None,
         trainer_state: Any = None,
         log_metric: Callable[[str, float], None] | None = None,
         **_: object,
     ) -> list[float | None]:
         groups = group if group is not None else [None] * len(completions)
+        modes: Sequence[Mode] = mode if mode is not None else ["answer"] * len(completions)
         step = trainer_state.global_step if trainer_state is not None else None
         rollouts = [
-            Rollout(name, text_of(text), group=one, completion_tokens=len(ids), policy_step=step)
-            for name, text, one, ids in zip(instance, completions, groups, completion_ids, strict=True)
+            Rollout(name, text_of(text), group=one, completion_tokens=len(ids), policy_step=step, mode=asked)
+            for name, text, one, ids, asked in zip(instance, completions, groups, completion_ids, modes, strict=True)
         ]
         outcomes = await judged(source.client, run, rollouts)
         if log_metric is not None:
@@ -93,10 +104,11 @@ class Environment:
     def __init__(self, run: str, client: Client) -> None:
         self._run, self._client = run, client
         self._group: str | None = None
-        self._instance, self._mode = "", "answer"
+        self._instance = ""
+        self._mode: Mode = "answer"
         self._judged: Future[Judged] | None = None
 
-    def reset(self, *, instance: str, group: str | None = None, mode: str = "answer", **_: object) -> None:
+    def reset(self, *, instance: str, group: str | None = None, mode: Mode = "answer", **_: object) -> None:
         """Take the question of a row of `dataset`; its prompt is complete."""
         self._instance, self._group, self._mode, self._judged = instance, group, mode, None
 
@@ -124,7 +136,7 @@ class Environment:
         return outcome.score if outcome.outcome == "scored" else None
 
     def _report(self, completion: str) -> Future[Judged]:
-        rollout = Rollout(self._instance, completion, group=self._group)
+        rollout = Rollout(self._instance, completion, group=self._group, mode=self._mode)
         self._judged = gathered(self._client, self._run, rollout)
         return self._judged
 
@@ -135,8 +147,12 @@ def environment_factory(run: str, *, client: Client | None = None) -> Callable[[
     Args:
         run: The run's id.
         client: How to reach the server; default as the environment says.
+
+    Raises:
+        InvalidRequest: The run has a length penalty.
     """
     source = _Source(client)
+    require_no_lengths(patiently(lambda: source.client.run(run)))
     return lambda: Environment(run, source.client)
 
 

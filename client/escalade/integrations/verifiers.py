@@ -17,9 +17,10 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
+from escalade._patience import patiently
 from escalade.errors import Unavailable
 from escalade.integrations._gathering import judged_one
-from escalade.integrations._judging import Rollout, batch_of, shared_client
+from escalade.integrations._judging import Rollout, batch_of, require_no_lengths, shared_client
 from escalade.integrations._peers import require
 
 vf: Any = require("verifiers.v1", "verifiers")
@@ -77,10 +78,15 @@ class EscaladeTaskset(vf.Taskset[EscaladeTask, EscaladeConfig]):  # type: ignore
     INFINITE = True
 
     def load(self) -> Iterator[EscaladeTask]:
-        """Ask for the run's batches as they are needed."""
+        """Ask for the run's batches as they are needed.
+
+        Raises:
+            InvalidRequest: The run has a length penalty.
+        """
         config: EscaladeConfig = self.config
         if not config.run:
             raise ValueError("`run` is empty: give the id of a run, as in --env.taskset.run run_...")
+        require_no_lengths(patiently(lambda: shared_client(config.url).run(config.run)))
         for cursor in count(config.start):
             for group in batch_of(shared_client(config.url), config.run, cursor).groups:
                 data = EscaladeData(

@@ -21,7 +21,7 @@ from typing import Any
 from escalade.client import Client
 from escalade.errors import InvalidRequest, Unavailable
 from escalade.integrations._gathering import judged_one
-from escalade.integrations._judging import Rollout, batch_of, shared_client
+from escalade.integrations._judging import Rollout, batch_of, require_no_lengths, shared_client
 from escalade.integrations._peers import require
 from escalade.types import Group, Instance
 
@@ -73,7 +73,8 @@ class RunDataset(torch.utils.data.Dataset):  # type: ignore[misc]
         max_samples: Length of a run's dataset, in groups; verl's -1 is no bound.
 
     Raises:
-        InvalidRequest: A name is of neither form, or a setting would spoil the run's order.
+        InvalidRequest: A name is of neither form, a setting would spoil the run's order, or the run has a length
+            penalty.
     """
 
     def __init__(
@@ -91,7 +92,9 @@ class RunDataset(torch.utils.data.Dataset):  # type: ignore[misc]
         self._batch: tuple[int, list[Group]] = (-1, [])
         if len(names) == 1 and names[0].startswith("run:"):
             self.run = names[0].removeprefix("run:")
-            self._size = self._client.run(self.run).groups
+            run = self._client.run(self.run)
+            require_no_lengths(run)
+            self._size = run.groups
             _require_order(config or {}, self._size)
             self._length = max_samples if max_samples > 0 else STEPS * self._size
             return

@@ -1,15 +1,18 @@
 """How good a writer is, level by level, on instances that no training can have met.
 
 Guarantee: the instances come from the evaluation split, whose seeds no run draws from, and are the same for the same
-environment versions, count and seed; the server judges every answer, and what it could not judge counts for nothing.
+environment versions, count and seed; the server judges every answer, and what it could not judge counts for nothing. A
+server that is away is waited for, which `say` is told.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from escalade import Client, ScoreItem
+from escalade._patience import logger, patiently
 from escalade.trainer.policies import Sampling, Writer
 from escalade.trainer.tallies import Tally
 from escalade.types import Instance, Template
@@ -29,15 +32,22 @@ class Cell:
 
 
 def questions(
-    client: Client, levels: Mapping[str, Sequence[int]], *, count: int, seed: int, template: Template
+    client: Client,
+    levels: Mapping[str, Sequence[int]],
+    *,
+    count: int,
+    seed: int,
+    template: Template,
+    say: Callable[[str], object] = logger.warning,
 ) -> list[Instance]:
     """So many instances of each level, as the mapping names them by environment."""
     found: list[Instance] = []
     for name, wanted in levels.items():
         for level in wanted:
-            found += client.instances(
-                name, level=level, count=count, seed=seed, split="evaluation", template=template
-            ).instances
+            served = partial(
+                client.instances, name, level=level, count=count, seed=seed, split="evaluation", template=template
+            )
+            found += patiently(served, say=say).instances
     return found
 
 
@@ -50,6 +60,7 @@ def ask(
     sampling: Sampling,
     seed: int,
     told: Callable[[int], None] = lambda answered: None,
+    say: Callable[[str], object] = logger.warning,
 ) -> list[Tally]:
     """Answer the instances and have the answers judged; `told` hears how many are answered so far."""
     # Prompts of like length together, so that little is spent on padding.
@@ -63,7 +74,7 @@ def ask(
             for one, written in zip(some, texts, strict=True)
             for text in written
         ]
-        judged = [outcome.accuracy for outcome in client.score(items).outcomes]
+        judged = [outcome.accuracy for outcome in patiently(partial(client.score, items), say=say).outcomes]
         for place, one in enumerate(some):
             known = [right for right in judged[place * rollouts : (place + 1) * rollouts] if right is not None]
             tallies.append(Tally(one.environment, one.level or 0, one.instance, sum(known), len(known)))

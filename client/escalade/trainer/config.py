@@ -63,7 +63,7 @@ class HuggingFaceModel(Settings):
     kind: Literal["hf"]
     name: str
     """Name on the hub, or a folder."""
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    dtype: Literal["float32", "bfloat16"] = "float32"
     """Of the weights. In float32, training on a GPU still computes in bfloat16 where that is safe."""
     prompts_at_once: int = Field(default=8, ge=1)
     """Prompts that are sampled from together."""

@@ -11,10 +11,10 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator
 
 from escalade.errors import EscaladeError
 from escalade.types import Message
@@ -34,9 +34,13 @@ class EndpointFailed(EscaladeError):
     default_code = "endpoint_failed"
 
 
+def _encodable(content: Any) -> Any:
+    return content.encode("utf-8", "replace").decode() if isinstance(content, str) else content
+
+
 class _Text(BaseModel):
-    content: str | None = None
-    """None where the model wrote nothing."""
+    content: Annotated[str | None, BeforeValidator(_encodable)] = None
+    """None where the model wrote nothing. Lone surrogates, which no report can carry, become question marks."""
 
 
 class _Choice(BaseModel):
@@ -125,8 +129,8 @@ class EndpointWriter:
             else:
                 if reply.is_success:
                     try:
-                        return _Completion.model_validate_json(reply.content)
-                    except ValidationError:
+                        return _Completion.model_validate(reply.json())
+                    except ValueError:  # no JSON, or another document
                         raise EndpointFailed(
                             f"{self._url} answers otherwise than an OpenAI-compatible server"
                         ) from None

@@ -67,8 +67,13 @@ def evaluate(
     from escalade.trainer.assess import ask, questions
     from escalade.trainer.policies import Sampling
 
+    if out is not None:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise EscaladeError(f"`--out`: {out} cannot be a folder: {error}", code="not_written") from None
     writer = open_writer(model, name, endpoint_key)
-    asked = questions(client, wanted, count=instances, seed=seed, template=template)
+    asked = questions(client, wanted, count=instances, seed=seed, template=template, say=output.note)
     with output.stderr().status(f"answering {len(asked)} instances") as status:
         tallies = ask(
             writer,
@@ -78,16 +83,16 @@ def evaluate(
             sampling=Sampling(max_tokens=max_tokens, temperature=temperature),
             seed=seed,
             told=lambda answered: status.update(f"answered {answered} of {len(asked)} instances"),
+            say=output.note,
         )
     report = document(model, tallies, ks)
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / JSON_FILE).write_text(json.dumps(report, indent=2) + "\n")
-        _draw(out / PNG_FILE, tallies)
     if as_json:
         output.print_plain(report)
     else:
         _print(tallies, ks)
+    if out is not None:
+        (out / JSON_FILE).write_text(json.dumps(report, indent=2) + "\n")
+        _draw(out / PNG_FILE, tallies)
 
 
 def numbers(text: str, option: str) -> list[int]:

@@ -50,6 +50,8 @@ class HFPolicy:
             raise ModelUnavailable("the model has no end-of-text token: set `eos_token_id` in its generation config")
         self.ends: list[int] = list(ends) if isinstance(ends, Sequence) else [ends]
         self.pad: int = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else self.ends[0]
+        # Without the model's own penalties, cuts and forced tokens, which the log probabilities know nothing of.
+        self._plain: Any = type(self.module.generation_config)(eos_token_id=self.ends, pad_token_id=self.pad)
 
     @classmethod
     def load(cls, name: str, *, device: torch.device, dtype: str, prompts_at_once: int = 8) -> HFPolicy:
@@ -153,20 +155,24 @@ class HFPolicy:
             # The whole distribution: what is cut from it here would be missing from the log probabilities.
             choice = {"do_sample": True, "temperature": sampling.temperature, "top_k": 0, "top_p": 1.0}
         devices = [self.device] if self.device.type == "cuda" else []
-        training = self.module.training
+        training, own = self.module.training, self.module.generation_config
         self.module.eval()
-        with torch.random.fork_rng(devices=devices):  # `generate` draws from the global generator
-            torch.manual_seed(seed)
-            found = self.module.generate(
-                input_ids=tokens.repeat_interleave(rollouts, 0),
-                attention_mask=mask.long().repeat_interleave(rollouts, 0),
-                max_new_tokens=sampling.max_tokens,
-                pad_token_id=self.pad,
-                eos_token_id=self.ends,
-                use_cache=True,
-                **choice,
-            )[:, tokens.shape[1] :]  # (G*K, A)
-        self.module.train(training)
+        self.module.generation_config = self._plain  # `generate` takes from the model's whatever it is not given
+        try:
+            with torch.random.fork_rng(devices=devices):  # `generate` draws from the global generator
+                torch.manual_seed(seed)
+                found = self.module.generate(
+                    input_ids=tokens.repeat_interleave(rollouts, 0),
+                    attention_mask=mask.long().repeat_interleave(rollouts, 0),
+                    max_new_tokens=sampling.max_tokens,
+                    pad_token_id=self.pad,
+                    eos_token_id=self.ends,
+                    use_cache=True,
+                    **choice,
+                )[:, tokens.shape[1] :]  # (G*K, A)
+        finally:
+            self.module.train(training)
+            self.module.generation_config = own
         return [self._cut(row) for row in found.tolist()]
 
     def _cut(self, row: list[int]) -> list[int]:

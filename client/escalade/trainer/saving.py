@@ -50,13 +50,19 @@ class State:
         optimiser: torch.optim.Optimizer,
         generator: torch.Generator,
         reference: nn.Module | None,
-    ) -> None:
-        """Put everything back in its place."""
+    ) -> bool:
+        """Put everything back in its place; False where the generator is of another kind of device and begins anew."""
         module.load_state_dict(self.model)
         optimiser.load_state_dict(dict(self.optimiser))
-        generator.set_state(self.generator.cpu())
+        same_kind = self.generator.shape == generator.get_state().shape
+        if same_kind:
+            generator.set_state(self.generator.cpu())
+        else:
+            # A CPU's generator reads the low 32 bits alone.
+            generator.manual_seed((self.config["seed"] + 1_000_003 * self.step) % 2**32)
         if reference is not None and self.reference is not None:
             reference.load_state_dict(self.reference)
+        return same_kind
 
 
 def newest(out: Path) -> Path | None:

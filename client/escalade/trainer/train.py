@@ -29,7 +29,7 @@ from torch import Tensor
 from escalade import Client
 from escalade.trainer import grpo, saving
 from escalade.trainer.config import EndpointModel, SmallModel, TrainConfig, TrainingFailed
-from escalade.trainer.desk import Desk, Written, patiently
+from escalade.trainer.desk import Desk, Say, Written, patiently
 from escalade.trainer.hf import HFPolicy
 from escalade.trainer.metrics import Metrics
 from escalade.trainer.model import ModelConfig
@@ -98,10 +98,10 @@ def train(
     else:
         state = None
         run = patiently(lambda: create_run(config, client), config.patience_s, say)
-    policy = open_policy(config, client, run, device)
+    policy = open_policy(config, client, run, device, say)
     generator = torch.Generator(device).manual_seed(config.seed)
     if state is None and config.warmup is not None:
-        learn_examples(config, client, policy, run, console)
+        learn_examples(config, client, policy, run, say)
     reference = copy.deepcopy(policy) if config.grpo.kl else None
     optimiser = torch.optim.AdamW(
         policy.module.parameters(),
@@ -112,7 +112,8 @@ def train(
     pending: Scored | None = None
     first = 0
     if state is not None:
-        state.into(policy.module, optimiser, generator, None if reference is None else reference.module)
+        if not state.into(policy.module, optimiser, generator, None if reference is None else reference.module):
+            say(f"{saved} is of another kind of device: chance begins anew from `seed` and the step")
         first, pending = state.step, state.pending
 
     say(f"{run.run}: {run.curriculum.policy}, {run.pool_size} environments, {run.groups} groups of {run.rollouts}")
@@ -197,7 +198,7 @@ def create_run(config: TrainConfig, client: Client) -> Run:
     )
 
 
-def open_policy(config: TrainConfig, client: Client, run: Run, device: torch.device) -> Policy:
+def open_policy(config: TrainConfig, client: Client, run: Run, device: torch.device, say: Say) -> Policy:
     """The model to train: new, or from saved weights.
 
     Raises:
@@ -207,7 +208,7 @@ def open_policy(config: TrainConfig, client: Client, run: Run, device: torch.dev
     if isinstance(config.model, SmallModel):
         if config.model.start is not None:
             return saving.load_small(config.model.start, device)
-        names = pool_of(config, client, run)
+        names = pool_of(config, client, run, say)
         sizes = ModelConfig(config.model.layers, config.model.heads, config.model.width, words=tuple(names))
         return SmallPolicy(sizes, device=device, seed=config.seed)
     if isinstance(config.model, EndpointModel):
@@ -216,29 +217,31 @@ def open_policy(config: TrainConfig, client: Client, run: Run, device: torch.dev
     return HFPolicy.load(name, device=device, dtype=dtype, prompts_at_once=config.model.prompts_at_once)
 
 
-def pool_of(config: TrainConfig, client: Client, run: Run) -> list[str]:
+def pool_of(config: TrainConfig, client: Client, run: Run, say: Say) -> list[str]:
     """Names of the environments that the training will meet, warm-up included."""
-    names = {controller.environment for controller in client.controllers(run.run)}
+    pool = patiently(lambda: list(client.controllers(run.run)), config.patience_s, say)
+    names = {controller.environment for controller in pool}
     if config.warmup is not None and config.warmup.environments is not None:
         names |= set(config.warmup.environments)
     return sorted(names)
 
 
-def learn_examples(config: TrainConfig, client: Client, policy: Policy, run: Run, console: Console) -> None:
+def learn_examples(config: TrainConfig, client: Client, policy: Policy, run: Run, say: Say) -> None:
     """Warm the small model up, and keep the weights that come of it."""
     settings = config.warmup
     assert settings is not None
     assert isinstance(policy, SmallPolicy), "the configuration allows a warm-up for the small model alone"
-    names = settings.environments or pool_of(config, client, run)
+    names = settings.environments or pool_of(config, client, run, say)
     examples = fetch(
-        client, names, levels=settings.levels, count=settings.examples, seed=config.seed, template=config.run.template
-    )
-    console.print(f"warm-up: {len(examples)} examples of {len(names)} environments, levels {settings.levels}")
+        client, names, levels=settings.levels, count=settings.examples, seed=config.seed, template=config.run.template,
+        patience_s=config.patience_s, say=say,
+    )  # fmt: skip
+    say(f"warm-up: {len(examples)} examples of {len(names)} environments, levels {settings.levels}")
     every = max(1, settings.steps // 10)
 
     def told(step: int, loss: float) -> None:
         if (step + 1) % every == 0:
-            console.print(f"warm-up {step + 1}/{settings.steps}  loss {loss:.3f}")
+            say(f"warm-up {step + 1}/{settings.steps}  loss {loss:.3f}")
 
     warm_up(policy, examples, settings, seed=config.seed, told=told)
     saving.save_model(config.out / "warmup", policy)

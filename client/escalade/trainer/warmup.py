@@ -11,13 +11,16 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from escalade import Client
+from escalade._patience import PATIENCE_S, logger
 from escalade.trainer.config import WarmupSettings
+from escalade.trainer.desk import Say, patiently
 from escalade.trainer.model import END, PAD, START, Transformer
 from escalade.trainer.policies import SmallPolicy, padded_left, padded_right
 from escalade.types import Template
@@ -41,26 +44,37 @@ class Example:
 
 
 def fetch(
-    client: Client, environments: Sequence[str], *, levels: Sequence[int], count: int, seed: int, template: Template
+    client: Client,
+    environments: Sequence[str],
+    *,
+    levels: Sequence[int],
+    count: int,
+    seed: int,
+    template: Template,
+    patience_s: float = PATIENCE_S,
+    say: Say = logger.warning,
 ) -> list[Example]:
     """Worked examples of some levels of each environment; a level that a ladder lacks is left out.
 
+    A server that is away is waited for, which `say` is told.
+
     Raises:
         PermissionDenied: The key is not an admin's.
+        TrainingFailed: The server stays away.
     """
     examples = []
     for name in environments:
-        tops = client.environment(name).levels
+        tops = patiently(partial(client.environment, name), patience_s, say).levels
         for level in (level for level in levels if level < tops):
             for first in range(0, count, AT_ONCE):
-                found = client.instances(
-                    name, level=level, count=min(AT_ONCE, count - first), seed=seed + first // AT_ONCE,
-                    template=template, reveal_answers=True,
+                asked = partial(
+                    client.instances, name, level=level, count=min(AT_ONCE, count - first),
+                    seed=seed + first // AT_ONCE, template=template, reveal_answers=True,
                 )  # fmt: skip
                 examples += [
                     # References print their answers over several lines; a list reads as well in one.
                     Example(name, level, one.messages[-1].content, " ".join((one.answer or "").split()))
-                    for one in found.instances
+                    for one in patiently(asked, patience_s, say).instances
                 ]
     return examples
 

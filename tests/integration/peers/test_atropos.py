@@ -122,6 +122,13 @@ async def test_a_group_with_a_rollout_that_was_not_scored_is_dropped(make, clien
     assert "group 0.0: 2 rollouts were not scored; dropped" in caplog.text
 
 
+async def test_a_run_that_needs_lengths_is_refused(make, client: Client):
+    penalty = {"length_penalty": {"free_tokens": 10, "most_tokens": 100}}
+    run = client.create_run("atropos", groups=1, rollouts=2, scoring=penalty, pool={"environments": ["toll-road"]}).run
+    with pytest.raises(InvalidRequest, match=r"`length_penalty`.*trl\.reward"):
+        await make(run=run).setup()
+
+
 async def test_a_restarted_environment_goes_on_with_the_next_batch(make, client: Client):
     run = client.create_run("atropos", groups=2, rollouts=2, pool={"environments": ["toll-road"]}).run
     client.batch(run, 4)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from escalade import Client
+from escalade import Client, InvalidRequest
 from escalade.integrations._judging import close_shared_clients
 
 pytestmark = [
@@ -81,3 +81,12 @@ async def test_a_trace_that_was_not_scored_is_an_error_of_its_task(taskset, unsc
     with pytest.raises(TaskError, match=r"group 0.0 of run run_.*: not scored \(the sandbox is away\)"):
         await task.score(trace)
     assert trace.rewards == {"escalade": None}
+
+
+def test_a_run_that_needs_lengths_is_refused(taskset, client: Client):
+    from escalade.integrations.verifiers import EscaladeConfig, EscaladeTaskset
+
+    penalty = {"length_penalty": {"free_tokens": 10, "most_tokens": 100}}
+    run = client.create_run("verifiers", groups=1, scoring=penalty, pool={"environments": ["toll-road"]}).run
+    with pytest.raises(InvalidRequest, match=r"`length_penalty`.*trl\.reward"):
+        next(iter(EscaladeTaskset(EscaladeConfig(id="verifiers_taskset", run=run)).load()))

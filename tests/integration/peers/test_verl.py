@@ -1,6 +1,8 @@
 """verl's contract over a run of the real server. verl itself pins another torch; see docs/integrations.md."""
 
 import asyncio
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,6 +11,7 @@ from escalade.integrations import trl as trl_adapter
 from escalade.integrations import verl as adapter
 from escalade.integrations._judging import close_shared_clients
 
+SOLUTION = "server/escalade_server/catalogue/toll-road/submissions/accepted/solution.py"
 SETTINGS = {"shuffle": False, "dataloader_num_workers": 0, "train_batch_size": 2}
 
 
@@ -46,6 +49,24 @@ async def test_rollouts_scored_at_once_close_their_group(run: str, client: Clien
     # A trainer that goes back without restoring the run still gets its reward; the curriculum learns nothing.
     assert (await scored(texts[0]))["score"] == 1.0
     assert len([event for event in client.events(run) if event.kind == "closed"]) == 1
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"mode": "program", "program": {"instances": 2, "languages": ["python"]}},
+        {"reveal_answers": True, "scoring": {"extraction": {"boxed": False, "answer_tag": False, "final_line": True}}},
+    ],
+    ids=["program", "final-line"],
+)
+async def test_a_rollout_too_many_is_judged_as_its_run_says(run: str, client: Client, settings: dict[str, Any]):
+    run = client.create_run("verl", groups=2, rollouts=2, pool={"environments": ["toll-road"]}, **settings).run
+    info = adapter.RunDataset(f"run:{run}", config=SETTINGS)[0]["extra_info"]
+    text = f"Final answer: {(client.batch(run, 0).groups[0].answer or '').strip()}"
+    if "program" in settings:
+        text = f"```python\n{(Path(__file__).parents[3] / SOLUTION).read_text()}\n```"
+    scores = [await adapter.compute_score("escalade", text, "", info) for _ in range(3)]
+    assert [one["score"] for one in scores] == [1.0, 1.0, 1.0]
 
 
 async def test_a_model_that_writes_nothing_or_a_hundred_thousand_tokens_is_scored(run: str, client: Client):
@@ -97,6 +118,13 @@ async def test_held_out_rows_are_scored_and_belong_to_no_run(run: str, client: C
 def test_settings_that_would_spoil_the_order_are_refused(run: str, changes: dict[str, int], word: str):
     with pytest.raises(InvalidRequest, match=word):
         adapter.RunDataset(f"run:{run}", config=SETTINGS | changes)
+
+
+def test_a_run_that_needs_lengths_is_refused(run: str, client: Client):
+    penalty = {"length_penalty": {"free_tokens": 10, "most_tokens": 100}}
+    run = client.create_run("verl", groups=2, scoring=penalty, pool={"environments": ["toll-road"]}).run
+    with pytest.raises(InvalidRequest, match=r"`length_penalty`.*trl\.reward"):
+        adapter.RunDataset(f"run:{run}", config=SETTINGS)
 
 
 def test_names_of_no_data_are_refused(run: str):

@@ -86,6 +86,11 @@ def test_a_completion_of_nothing_is_an_empty_text(endpoint):
     assert write(endpoint, "silent") == [["", ""]]
 
 
+def test_half_a_character_becomes_a_question_mark(endpoint):
+    endpoint.body = {"choices": [{"message": {"content": "it is \ud83d"}}]}
+    assert write(endpoint, "a", rollouts=1) == [["it is ?"]]
+
+
 def test_a_busy_endpoint_is_waited_for(endpoint):
     endpoint.failures = [503, 429]
     (texts,) = write(endpoint, "a")

@@ -82,6 +82,38 @@ def test_sampling_follows_the_generator_and_not_the_global_one():
     assert not torch.equal(first.tokens, sampled(policy, "abc", "de", seed=5).tokens)
 
 
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"repetition_penalty": 1.5},
+        {"no_repeat_ngram_size": 1},
+        {"min_p": 0.3},
+        {"suppress_tokens": [5, 6, 7]},
+        {"bad_words_ids": [[5], [6]]},
+        {"min_new_tokens": 3},
+        {"sequence_bias": [[[5], 3.0]]},
+    ],
+    ids=lambda own: next(iter(own)),
+)
+def test_sampling_and_the_kept_log_probabilities_leave_the_models_own_penalties_out(own):
+    policy = tiny()
+    plain = sampled(policy, "abcdefgh", rollouts=64)
+    policy.module.generation_config.update(**own)
+    rollouts = sampled(policy, "abcdefgh", rollouts=64)
+    assert torch.equal(rollouts.tokens, plain.tokens)
+    assert policy.module.generation_config.to_dict().items() >= own.items(), "they are saved with the model"
+
+
+def test_tokens_are_sampled_as_often_as_their_log_probabilities_say():
+    policy = tiny()
+    policy.module.generation_config.update(repetition_penalty=1.5)
+    rollouts = sampled(policy, "abcdefgh", rollouts=4_000, max_tokens=1)
+    tokens, logprobs = rollouts.tokens[0, :, 0], rollouts.logprobs[0, :, 0]
+    for token in tokens.unique():
+        share = float((tokens == token).float().mean())
+        assert share == pytest.approx(float(logprobs[tokens == token][0].exp()), abs=0.04)
+
+
 def test_rollouts_end_with_their_end_and_never_pass_the_limit():
     policy = tiny()
     rollouts = sampled(policy, "abc", rollouts=32, max_tokens=20)

@@ -46,6 +46,7 @@ def test_a_configuration_is_toml_or_yaml(tmp_path, name, text):
         ("name = 'n'\nout = 'o'\nsteps = 1\n[model]\nkind = 'large'", "`model`"),
         ("name = 'n'\nout = 'o'\nsteps = 1\n[model]\nwidth = 30", "multiple of twice"),
         ("name = 'n'\nout = 'o'\nsteps = 1\n[model]\nkind = 'hf'\nname = 'x'\n[warmup]\n", "for the small model"),
+        ("name = 'n'\nout = 'o'\nsteps = 1\n[model]\nkind = 'hf'\nname = 'x'\ndtype = 'float16'", "`model.hf.dtype`"),
         ("name = ", "is not TOML"),
     ],
 )
@@ -139,6 +140,23 @@ def test_a_damaged_or_foreign_checkpoint_is_one_line(tmp_path):
         saving.load_small(path, CPU)
     with pytest.raises(TrainingFailed, match="is not there"):
         saving.load_small(tmp_path / "none.pt", CPU)
+
+
+@pytest.mark.parametrize("same_kind", [True, False])
+def test_a_checkpoint_of_another_kind_of_device_begins_its_chance_anew(same_kind):
+    policy = small()
+    optimiser = torch.optim.AdamW(policy.module.parameters())
+    gpu = torch.zeros(16, dtype=torch.uint8)  # as long as the state of a GPU's generator
+    then = torch.Generator().manual_seed(3)
+    state = saving.State(
+        run="r", label="step-2", step=2, config={"seed": 3}, model=policy.module.state_dict(), pending=None,
+        optimiser=optimiser.state_dict(), generator=then.get_state() if same_kind else gpu, reference=None,
+    )  # fmt: skip
+    found = [torch.Generator(), torch.Generator()]
+    assert [state.into(policy.module, optimiser, one, None) for one in found] == [same_kind] * 2
+    draws = [torch.rand(4, generator=one).tolist() for one in (*found, then)]
+    assert draws[0] == draws[1]
+    assert (draws[0] == draws[2]) is same_kind
 
 
 class Bomb:
