@@ -1,12 +1,26 @@
 """Checkpoints, restores, forks and documents: nothing is lost, and the same cursors give the same batches."""
 
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 import httpx
+import pytest
 
+from escalade.types import BatchRequest
 from escalade_server.api.services import Services
+from escalade_server.errors import LevelUnavailable, RunNotFound
+from escalade_server.instances.buffer import Buffer, Source
+from escalade_server.runs import batches
+from escalade_server.runs.state import plan_replacement
+from escalade_server.storage import runs
 from escalade_server.storage.events import KEPT_SNAPSHOTS, latest_snapshot
+
+ARCHIVE = Path(__file__).resolve().parents[1] / "fixtures" / "scaler-small.json"
 
 
 async def batch(client: httpx.AsyncClient, run: str, cursor: int, **body: Any) -> dict[str, Any]:
@@ -105,6 +119,103 @@ async def test_groups_open_at_the_checkpoint_are_open_again(trainer: httpx.Async
     again = await report(trainer, run, issued)
     assert [outcome["repeat"] for outcome in again["outcomes"]] == [True] * 4 + [True, False] + [False] * 2
     assert sorted(again["closed"]) == ["0.2", "0.3"]
+
+
+async def mark(client: httpx.AsyncClient, run: str, label: str) -> None:
+    made = await client.post(f"/v1/runs/{run}/checkpoints", json={"label": label})
+    assert made.status_code == 201, made.text
+
+
+async def restore(client: httpx.AsyncClient, run: str, label: str) -> dict[str, Any]:
+    reply = await client.post(f"/v1/runs/{run}/restore", json={"label": label})
+    assert reply.status_code == 200, reply.text
+    found: dict[str, Any] = reply.json()
+    return found
+
+
+async def test_a_batch_that_stays_open_is_reopened_by_every_restore(trainer: httpx.AsyncClient, start_run: Any) -> None:
+    run = (await start_run())["run"]
+    issued = await batch(trainer, run, 0)
+    await report(trainer, run, issued | {"groups": issued["groups"][:1]})
+    for label in "abc":
+        await mark(trainer, run, label)
+        assert (await restore(trainer, run, label))["reopened"] == [0]
+        assert content(await batch(trainer, run, 0)) == content(issued)
+    done = await report(trainer, run, issued)
+    assert [outcome["repeat"] for outcome in done["outcomes"]] == [True] * 2 + [False] * 6
+    assert sorted(done["closed"]) == ["0.1", "0.2", "0.3"]
+
+
+async def test_a_batch_finished_since_the_first_restore_stays_finished(
+    trainer: httpx.AsyncClient, start_run: Any
+) -> None:
+    run = (await start_run())["run"]
+    await report(trainer, run, await batch(trainer, run, 0))
+    issued = await batch(trainer, run, 1)
+    await mark(trainer, run, "a")
+    assert (await restore(trainer, run, "a"))["reopened"] == [1]
+    await report(trainer, run, issued)
+    later = await batch(trainer, run, 2)
+    await mark(trainer, run, "b")
+    learned = await controllers(trainer, run)
+    for _ in range(2):
+        assert (await restore(trainer, run, "b"))["reopened"] == [2]
+        again = await report(trainer, run, issued)
+        assert all(outcome["repeat"] for outcome in again["outcomes"])
+        assert again["closed"] == []
+        assert await controllers(trainer, run) == learned
+    assert sorted((await report(trainer, run, later))["closed"]) == ["2.0", "2.1", "2.2", "2.3"]
+    assert (await restore(trainer, run, "a"))["reopened"] == [1], "of an earlier checkpoint it is open again"
+    assert sorted((await report(trainer, run, issued))["closed"]) == ["1.0", "1.1", "1.2", "1.3"]
+
+
+class Barren(Buffer):
+    """Makes no instance, and says so only when it is told to."""
+
+    def __init__(self) -> None:
+        self.asked, self.may_answer = asyncio.Event(), asyncio.Event()
+
+    async def draw(self, source: Source, ordinals: Sequence[int]) -> NoReturn:
+        self.asked.set()
+        await self.may_answer.wait()
+        raise LevelUnavailable(f"{source.stream} has none")
+
+
+async def test_a_batch_that_a_restore_has_undone_is_not_mended(
+    services: Services, trainer: httpx.AsyncClient, start_run: Any
+) -> None:
+    run = (await start_run())["run"]
+    await mark(trainer, run, "start")
+    async with services.database.read() as session:
+        row = await runs.get(session, run)
+    assert row is not None
+    barren = Barren()
+    desk = replace(services.desk, buffer=barren)
+    asking = asyncio.create_task(batches.issue(desk, run=row, cursor=0, request=BatchRequest()))
+    await asyncio.wait_for(barren.asked.wait(), 60)
+    await restore(trainer, run, "start")
+    barren.may_answer.set()
+    with pytest.raises(RunNotFound):
+        await asyncio.wait_for(asking, 60)
+    log = (await trainer.get(f"/v1/runs/{run}/events")).json()["items"]
+    assert [event["kind"] for event in log] == ["created", "checkpoint", "batch", "restored"]
+    assert len((await batch(trainer, run, 0))["groups"]) == 4
+
+
+async def test_a_log_with_a_replacement_for_a_batch_that_was_undone_can_be_looked_at(
+    services: Services, trainer: httpx.AsyncClient, start_run: Any
+) -> None:
+    run = (await start_run())["run"]
+    async with services.journal.writing(run) as writer:
+        size = {"cursor": 0, "rollouts": 2, "attempt": writer.state.sequence}
+        planned, _ = plan_replacement(writer.state, groups=1, **size)
+        proposals = [group.document() for group in planned]
+        await writer.record("replaced", size | {"refill": 0, "positions": [0], "proposals": proposals})
+    assert (await trainer.get(f"/v1/runs/{run}/metrics")).json()["steps"] == []
+    assert (await trainer.get(f"/v1/runs/{run}/active-set")).status_code == 200
+    await report(trainer, run, await batch(trainer, run, 0))
+    [step] = (await trainer.get(f"/v1/runs/{run}/metrics")).json()["steps"]
+    assert (step["groups"], step["closed"]) == (4, 4)
 
 
 async def test_a_restore_is_made_once_per_idempotency_key(trainer: httpx.AsyncClient, start_run: Any) -> None:
