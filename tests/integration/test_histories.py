@@ -1,11 +1,9 @@
-"""Checkpoints, restores, forks and documents: nothing is lost, and the same cursors give the same batches."""
+"""Checkpoints and restores: nothing is lost, and the same cursors give the same batches."""
 
 import asyncio
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, NoReturn
 
 import httpx
@@ -19,8 +17,6 @@ from escalade_server.runs import batches
 from escalade_server.runs.state import plan_replacement
 from escalade_server.storage import runs
 from escalade_server.storage.events import KEPT_SNAPSHOTS, latest_snapshot
-
-ARCHIVE = Path(__file__).resolve().parents[1] / "fixtures" / "scaler-small.json"
 
 
 async def batch(client: httpx.AsyncClient, run: str, cursor: int, **body: Any) -> dict[str, Any]:
@@ -243,52 +239,6 @@ async def test_an_environment_quarantined_since_is_told_as_dropped(
     await api.post(f"/v1/environments/{imported[0]}/status", json={"status": "unverified", "reason": "fine"})
     restored = (await trainer.post(f"/v1/runs/{run}/restore", json={"label": "start"})).json()
     assert (restored["kept"], restored["dropped"]) == (5, [])
-
-
-async def test_a_fork_goes_on_from_the_checkpoint_with_other_constants(
-    trainer: httpx.AsyncClient, start_run: Any
-) -> None:
-    run = (await start_run(curriculum={"policy": "bayes"}))["run"]
-    for cursor in range(3):
-        await report(trainer, run, await batch(trainer, run, cursor))
-    await trainer.post(f"/v1/runs/{run}/checkpoints", json={"label": "three"})
-    here = await controllers(trainer, run)
-    await report(trainer, run, await batch(trainer, run, 3))
-    made = await trainer.post(
-        f"/v1/runs/{run}/forks",
-        json={"name": "branch", "label": "three", "constants": {"exploration": 0.5}, "rollouts": 3},
-    )
-    assert made.status_code == 201, made.text
-    forked = made.json()["run"]
-    assert (forked["name"], forked["rollouts"], forked["pool_size"]) == ("branch", 3, 5)
-    there = await controllers(trainer, forked["run"])
-    assert [(one["level"], one["visits"]) for one in there] == [(one["level"], one["visits"]) for one in here]
-    issued = await batch(trainer, forked["run"], 0)
-    assert all(group["rollouts"] == 3 for group in issued["groups"])
-    wrong = await trainer.post(f"/v1/runs/{run}/forks", json={"name": "x", "constants": {"nonsense": 1}})
-    assert wrong.json()["code"] == "curriculum_invalid"
-
-
-async def test_a_run_goes_out_and_comes_in_as_a_document(trainer: httpx.AsyncClient, start_run: Any) -> None:
-    run = (await start_run())["run"]
-    for cursor in range(2):
-        await report(trainer, run, await batch(trainer, run, cursor))
-    document = (await trainer.get(f"/v1/runs/{run}/export")).json()
-    document["pool"][1]["environment"] = "elsewhere"
-    made = await trainer.post("/v1/runs/import", json=document)
-    assert made.status_code == 201, made.text
-    assert [one["reason"] for one in made.json()["dropped"]] == ["not on this server"]
-    imported = made.json()["run"]["run"]
-    kept = {one["environment"]: one for one in await controllers(trainer, imported)}
-    for one in await controllers(trainer, run):
-        if one["environment"] in kept:
-            assert kept[one["environment"]]["level"] == one["level"]
-    assert len(kept) == 4
-    assert len((await batch(trainer, imported, 0))["groups"]) == 4
-    damaged = await trainer.post("/v1/runs/import", json=document | {"state": {"policy": "scaler"}})
-    assert (damaged.status_code, damaged.json()["code"]) == (422, "invalid_request")
-    foreign = await trainer.post("/v1/runs/import", json=document | {"format": "other/9"})
-    assert "`format`" in foreign.json()["detail"]
 
 
 async def test_a_refill_adds_groups_once(trainer: httpx.AsyncClient, start_run: Any) -> None:
