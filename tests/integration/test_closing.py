@@ -1,5 +1,7 @@
 """Groups close once, by completion or by deadline; what comes late is kept and moves nothing."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -9,6 +11,7 @@ from escalade_server.runs.state import RunState, dump, fold
 from escalade_server.storage import events as event_queries
 from escalade_server.storage import runs as run_queries
 
+ARCHIVE = Path(__file__).resolve().parents[1] / "fixtures" / "scaler-small.json"
 PAST_S = 1e-6
 """A deadline that has passed by the next request."""
 
@@ -129,3 +132,36 @@ async def test_a_deadline_further_off_than_a_week_is_refused(trainer, start_run)
         reply = await trainer.patch(path, json={"deadline": deadline})
         assert reply.status_code == 422, reply.text
         assert "7 days" in reply.json()["detail"]
+
+
+async def test_a_changed_environment_is_in_the_pool_once_after_restores_and_in_forks(
+    api: httpx.AsyncClient, trainer: httpx.AsyncClient, start_run: Any
+) -> None:
+    async def bring(**changes: str) -> list[str]:
+        archive = json.loads(ARCHIVE.read_text())
+        archive[next(iter(archive))] |= changes
+        body = {"format": "scaler", "filename": ARCHIVE.name, "content": json.dumps(archive)}
+        found: list[str] = (await api.post("/v1/imports", json=body)).json()["result"]["updated"]
+        return found
+
+    async def serves_each_once(run: str, cursor: int) -> None:
+        batch = (await trainer.put(f"/v1/runs/{run}/batches/{cursor}", json={"groups": 15})).json()
+        assert len({group["instance"] for group in batch["groups"]}) == 15
+        assert (await trainer.get(f"/v1/runs/{run}")).json()["pool_size"] == 5
+        live = [one["environment"] for one in await controllers(trainer, run) if one["retired"] is None]
+        assert len(live) == len(set(live)) == 5
+
+    run = (await start_run(groups=5))["run"]
+    await serves_each_once(run, 0)
+    await trainer.post(f"/v1/runs/{run}/checkpoints", json={"label": "start"})
+    original = json.loads(ARCHIVE.read_text())
+    statement = next(iter(original.values()))["logic_description"]
+    for text in (f"{statement} (mended)", statement, f"{statement} (mended again)"):
+        assert len(await bring(logic_description=text)) == 1
+        for _ in range(2):
+            restored = (await trainer.post(f"/v1/runs/{run}/restore", json={"label": "start"})).json()
+            assert restored["kept"] == 5
+            await serves_each_once(run, 1)
+        fork = (await trainer.post(f"/v1/runs/{run}/forks", json={"name": "branch"})).json()["run"]
+        assert fork["pool_size"] == 5
+        await serves_each_once(fork["run"], 0)

@@ -1,11 +1,21 @@
-"""Checkpoints, restores, forks and documents: nothing is lost, and the same cursors give the same batches."""
+"""Checkpoints and restores: nothing is lost, and the same cursors give the same batches."""
 
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
+import pytest
 
+from escalade.types import BatchRequest
 from escalade_server.api.services import Services
+from escalade_server.errors import LevelUnavailable, RunNotFound
+from escalade_server.instances.buffer import Buffer, Source
+from escalade_server.runs import batches
+from escalade_server.runs.state import plan_replacement
+from escalade_server.storage import runs
 from escalade_server.storage.events import KEPT_SNAPSHOTS, latest_snapshot
 
 
@@ -107,6 +117,103 @@ async def test_groups_open_at_the_checkpoint_are_open_again(trainer: httpx.Async
     assert sorted(again["closed"]) == ["0.2", "0.3"]
 
 
+async def mark(client: httpx.AsyncClient, run: str, label: str) -> None:
+    made = await client.post(f"/v1/runs/{run}/checkpoints", json={"label": label})
+    assert made.status_code == 201, made.text
+
+
+async def restore(client: httpx.AsyncClient, run: str, label: str) -> dict[str, Any]:
+    reply = await client.post(f"/v1/runs/{run}/restore", json={"label": label})
+    assert reply.status_code == 200, reply.text
+    found: dict[str, Any] = reply.json()
+    return found
+
+
+async def test_a_batch_that_stays_open_is_reopened_by_every_restore(trainer: httpx.AsyncClient, start_run: Any) -> None:
+    run = (await start_run())["run"]
+    issued = await batch(trainer, run, 0)
+    await report(trainer, run, issued | {"groups": issued["groups"][:1]})
+    for label in "abc":
+        await mark(trainer, run, label)
+        assert (await restore(trainer, run, label))["reopened"] == [0]
+        assert content(await batch(trainer, run, 0)) == content(issued)
+    done = await report(trainer, run, issued)
+    assert [outcome["repeat"] for outcome in done["outcomes"]] == [True] * 2 + [False] * 6
+    assert sorted(done["closed"]) == ["0.1", "0.2", "0.3"]
+
+
+async def test_a_batch_finished_since_the_first_restore_stays_finished(
+    trainer: httpx.AsyncClient, start_run: Any
+) -> None:
+    run = (await start_run())["run"]
+    await report(trainer, run, await batch(trainer, run, 0))
+    issued = await batch(trainer, run, 1)
+    await mark(trainer, run, "a")
+    assert (await restore(trainer, run, "a"))["reopened"] == [1]
+    await report(trainer, run, issued)
+    later = await batch(trainer, run, 2)
+    await mark(trainer, run, "b")
+    learned = await controllers(trainer, run)
+    for _ in range(2):
+        assert (await restore(trainer, run, "b"))["reopened"] == [2]
+        again = await report(trainer, run, issued)
+        assert all(outcome["repeat"] for outcome in again["outcomes"])
+        assert again["closed"] == []
+        assert await controllers(trainer, run) == learned
+    assert sorted((await report(trainer, run, later))["closed"]) == ["2.0", "2.1", "2.2", "2.3"]
+    assert (await restore(trainer, run, "a"))["reopened"] == [1], "of an earlier checkpoint it is open again"
+    assert sorted((await report(trainer, run, issued))["closed"]) == ["1.0", "1.1", "1.2", "1.3"]
+
+
+class Barren(Buffer):
+    """Makes no instance, and says so only when it is told to."""
+
+    def __init__(self) -> None:
+        self.asked, self.may_answer = asyncio.Event(), asyncio.Event()
+
+    async def draw(self, source: Source, ordinals: Sequence[int]) -> NoReturn:
+        self.asked.set()
+        await self.may_answer.wait()
+        raise LevelUnavailable(f"{source.stream} has none")
+
+
+async def test_a_batch_that_a_restore_has_undone_is_not_mended(
+    services: Services, trainer: httpx.AsyncClient, start_run: Any
+) -> None:
+    run = (await start_run())["run"]
+    await mark(trainer, run, "start")
+    async with services.database.read() as session:
+        row = await runs.get(session, run)
+    assert row is not None
+    barren = Barren()
+    desk = replace(services.desk, buffer=barren)
+    asking = asyncio.create_task(batches.issue(desk, run=row, cursor=0, request=BatchRequest()))
+    await asyncio.wait_for(barren.asked.wait(), 60)
+    await restore(trainer, run, "start")
+    barren.may_answer.set()
+    with pytest.raises(RunNotFound):
+        await asyncio.wait_for(asking, 60)
+    log = (await trainer.get(f"/v1/runs/{run}/events")).json()["items"]
+    assert [event["kind"] for event in log] == ["created", "checkpoint", "batch", "restored"]
+    assert len((await batch(trainer, run, 0))["groups"]) == 4
+
+
+async def test_a_log_with_a_replacement_for_a_batch_that_was_undone_can_be_looked_at(
+    services: Services, trainer: httpx.AsyncClient, start_run: Any
+) -> None:
+    run = (await start_run())["run"]
+    async with services.journal.writing(run) as writer:
+        size = {"cursor": 0, "rollouts": 2, "attempt": writer.state.sequence}
+        planned, _ = plan_replacement(writer.state, groups=1, **size)
+        proposals = [group.document() for group in planned]
+        await writer.record("replaced", size | {"refill": 0, "positions": [0], "proposals": proposals})
+    assert (await trainer.get(f"/v1/runs/{run}/metrics")).json()["steps"] == []
+    assert (await trainer.get(f"/v1/runs/{run}/active-set")).status_code == 200
+    await report(trainer, run, await batch(trainer, run, 0))
+    [step] = (await trainer.get(f"/v1/runs/{run}/metrics")).json()["steps"]
+    assert (step["groups"], step["closed"]) == (4, 4)
+
+
 async def test_a_restore_is_made_once_per_idempotency_key(trainer: httpx.AsyncClient, start_run: Any) -> None:
     run = (await start_run())["run"]
     await trainer.post(f"/v1/runs/{run}/checkpoints", json={"label": "start"})
@@ -132,52 +239,6 @@ async def test_an_environment_quarantined_since_is_told_as_dropped(
     await api.post(f"/v1/environments/{imported[0]}/status", json={"status": "unverified", "reason": "fine"})
     restored = (await trainer.post(f"/v1/runs/{run}/restore", json={"label": "start"})).json()
     assert (restored["kept"], restored["dropped"]) == (5, [])
-
-
-async def test_a_fork_goes_on_from_the_checkpoint_with_other_constants(
-    trainer: httpx.AsyncClient, start_run: Any
-) -> None:
-    run = (await start_run(curriculum={"policy": "bayes"}))["run"]
-    for cursor in range(3):
-        await report(trainer, run, await batch(trainer, run, cursor))
-    await trainer.post(f"/v1/runs/{run}/checkpoints", json={"label": "three"})
-    here = await controllers(trainer, run)
-    await report(trainer, run, await batch(trainer, run, 3))
-    made = await trainer.post(
-        f"/v1/runs/{run}/forks",
-        json={"name": "branch", "label": "three", "constants": {"exploration": 0.5}, "rollouts": 3},
-    )
-    assert made.status_code == 201, made.text
-    forked = made.json()["run"]
-    assert (forked["name"], forked["rollouts"], forked["pool_size"]) == ("branch", 3, 5)
-    there = await controllers(trainer, forked["run"])
-    assert [(one["level"], one["visits"]) for one in there] == [(one["level"], one["visits"]) for one in here]
-    issued = await batch(trainer, forked["run"], 0)
-    assert all(group["rollouts"] == 3 for group in issued["groups"])
-    wrong = await trainer.post(f"/v1/runs/{run}/forks", json={"name": "x", "constants": {"nonsense": 1}})
-    assert wrong.json()["code"] == "curriculum_invalid"
-
-
-async def test_a_run_goes_out_and_comes_in_as_a_document(trainer: httpx.AsyncClient, start_run: Any) -> None:
-    run = (await start_run())["run"]
-    for cursor in range(2):
-        await report(trainer, run, await batch(trainer, run, cursor))
-    document = (await trainer.get(f"/v1/runs/{run}/export")).json()
-    document["pool"][1]["environment"] = "elsewhere"
-    made = await trainer.post("/v1/runs/import", json=document)
-    assert made.status_code == 201, made.text
-    assert [one["reason"] for one in made.json()["dropped"]] == ["not on this server"]
-    imported = made.json()["run"]["run"]
-    kept = {one["environment"]: one for one in await controllers(trainer, imported)}
-    for one in await controllers(trainer, run):
-        if one["environment"] in kept:
-            assert kept[one["environment"]]["level"] == one["level"]
-    assert len(kept) == 4
-    assert len((await batch(trainer, imported, 0))["groups"]) == 4
-    damaged = await trainer.post("/v1/runs/import", json=document | {"state": {"policy": "scaler"}})
-    assert (damaged.status_code, damaged.json()["code"]) == (422, "invalid_request")
-    foreign = await trainer.post("/v1/runs/import", json=document | {"format": "other/9"})
-    assert "`format`" in foreign.json()["detail"]
 
 
 async def test_a_refill_adds_groups_once(trainer: httpx.AsyncClient, start_run: Any) -> None:

@@ -255,8 +255,9 @@ async def _materialise(desk: Desk, draft: Draft) -> Draft:
     database = desk.journal.database
     if barren:
         async with desk.journal.writing(draft.run.id) as writer:
-            await runs.set_instances(writer.session, chosen)
-            await _replace(writer, draft, barren)
+            if await _stands(writer, draft.batch):
+                await runs.set_instances(writer.session, chosen)
+                await _replace(writer, draft, barren)
     else:
         async with database.write() as session:
             await _file(session, draft, chosen)
@@ -265,6 +266,13 @@ async def _materialise(desk: Desk, draft: Draft) -> Draft:
     if again is None:
         raise RunNotFound(f"Run {draft.run.id} was restored or deleted meanwhile.")
     return again
+
+
+async def _stands(writer: Writer, batch: tables.Batch) -> bool:
+    """Whether a batch is still the one of its cursor: a restore undoes batches, and reopens them as others."""
+    line = await runs.lineage(writer.session, writer.run)
+    found = await runs.get_batch(writer.session, writer.run.id, line, batch.cursor, batch.refill)
+    return found is not None and found.generation == batch.generation
 
 
 async def _file(session: AsyncSession, draft: Draft, chosen: Mapping[int, str]) -> None:

@@ -25,6 +25,7 @@ from escalade.types import (
     RunDocument,
     RunRequest,
 )
+from escalade_server.curriculum.batch import Batch
 from escalade_server.curriculum.types import PolicyError
 from escalade_server.errors import CheckpointConflict, CheckpointNotFound, InvalidRequest, PolicyUnknown, ScopeMissing
 from escalade_server.runs import pool, service
@@ -134,11 +135,16 @@ async def _enter_again(writer: Writer) -> None:
             for member in later
         ]
         await writer.record("entered", {"first": size, "pool": entries})
+        held = {member.version_id for member in members if member.position < size and member.retired is None}
         for member in later:
             if member.retired is not None:
                 await writer.record(
                     "retired", {"environment": member.position, "name": member.slug, "reason": member.retired}
                 )
+            elif member.version_id in held:
+                await pool.retire(writer, member.position, member.slug, "in the restored pool already")
+            else:
+                held.add(member.version_id)
 
 
 async def fork(journal: Journal, session: AsyncSession, *, run: tables.Run, owner: str, request: ForkRequest) -> Fork:
@@ -199,6 +205,8 @@ async def adopt(session: AsyncSession, *, owner: str, document: RunDocument) -> 
         raise PolicyUnknown(f"`settings.curriculum`: {error}") from error
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidRequest(f"`state` or `pool` is damaged: {type(error).__name__}: {error}") from error
+    retired = _retired(state.policy.dump(state.curriculum))
+    later: list[tuple[str, dict[str, Any]]] = [("adopted", {"state": dump(state)})]
     rows: list[dict[str, Any]] = []
     dropped: list[tuple[int, Dropped]] = []
     known = await environments.by_slugs(session, [member["environment"] for member in document.pool])
@@ -216,11 +224,12 @@ async def adopt(session: AsyncSession, *, owner: str, document: RunDocument) -> 
                 "environment_id": row.id,
                 "version_id": version.id,
                 "top_level": member["top_level"],
+                "retired": "retired in the run that this one continues" if position in retired else None,
+                "retired_sequence": len(later) if position in retired else None,
             }
         )
     if not rows:
         raise InvalidRequest("`pool`: this server has none of the document's environments: import them first.")
-    later: list[tuple[str, dict[str, Any]]] = [("adopted", {"state": state})]
     later += [
         ("retired", {"environment": position, "name": lost.environment, "reason": lost.reason})
         for position, lost in dropped
@@ -228,39 +237,59 @@ async def adopt(session: AsyncSession, *, owner: str, document: RunDocument) -> 
     run = await service.begin_run(
         session, owner=owner, request=request, pool_entries=document.pool, members=rows, later=later
     )
-    return Fork(run=service.present(run, len(rows)), dropped=[lost for _, lost in dropped])
+    serving = sum(row["retired"] is None for row in rows)
+    return Fork(run=service.present(run, serving), dropped=[lost for _, lost in dropped])
 
 
-def _begun(document: RunDocument, request: RunRequest) -> str:
-    """The document's state as text, with the constants that are asked for."""
+def _begun(document: RunDocument, request: RunRequest) -> RunState:
+    """The document's state, with the constants that are asked for and without the groups that were out.
+
+    Those are another run's: none of them ever closes here.
+    """
+    for member in document.pool:
+        names = isinstance(member["environment"], str) and isinstance(member["version"], str)
+        if not names or not isinstance(member["top_level"], int):
+            raise TypeError("a member is an `environment`, its `version` and a `top_level`")
     fresh = begin(service.created_payload(request, document.pool))
     state = dict(document.state)
     constants = fresh.policy.dump(fresh.curriculum)["constants"]
-    state["curriculum"] = _with_constants(state["curriculum"], constants)
+    state["curriculum"] = _with(state["curriculum"], _NOTHING_OUT | {"constants": constants})
     if state["policy"] != request.curriculum.policy:
         raise ValueError(f"the state is of the policy {state['policy']!r}, the settings ask for another")
-    text = json.dumps(state, separators=(",", ":"))
-    loaded = load(text)
+    loaded = load(json.dumps(state))
     if loaded.members != len(document.pool):
         raise ValueError(f"the state is of {loaded.members} environments, the pool has {len(document.pool)}")
-    return text
+    return loaded
 
 
-def _with_constants(document: Any, constants: Mapping[str, float]) -> Any:
-    """A policy's dump with other constants, those of nested strata included."""
+_NOTHING_OUT: Mapping[str, Any] = {
+    "ledger": [],
+    "sums": [],
+    "batch": Batch().dump(),
+    "curated": None,
+    "reviewed": None,
+}
+"""What policies keep of groups that are out and of the last batch's cursor, as it is before the first batch."""
+
+
+def _with(document: Any, values: Mapping[str, Any]) -> Any:
+    """A policy's dump with other values, those of nested strata included."""
     if not isinstance(document, dict):
-        return [_with_constants(part, constants) for part in document] if isinstance(document, list) else document
-    return {
-        name: dict(constants) if name == "constants" else _with_constants(value, constants)
-        for name, value in document.items()
-    }
+        return [_with(part, values) for part in document] if isinstance(document, list) else document
+    return {name: values[name] if name in values else _with(value, values) for name, value in document.items()}
+
+
+def _retired(curriculum: Mapping[str, Any]) -> frozenset[int]:
+    """The positions that a policy's dump has retired."""
+    part = curriculum if "retired" in curriculum else curriculum["roster"]
+    return frozenset(part["retired"])
 
 
 async def _document(session: AsyncSession, run: tables.Run, state: RunState) -> RunDocument:
     entries = await _pool_at(session, run, state)
     return RunDocument(
         format=DOCUMENT_FORMAT,
-        settings=dict(run.settings) | {"name": run.name},
+        settings=dict(run.settings) | {"name": run.name, "deadline_s": run.deadline_s},
         pool=entries,
         state=json.loads(dump(state)),
     )

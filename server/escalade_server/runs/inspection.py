@@ -131,8 +131,10 @@ def _read(log: Sequence[tables.Event]) -> tuple[dict[int, _Step], dict[int, Mapp
             step.levels += [(environment, level) for environment, level, _ in payload["proposals"]]
         elif event.kind == "replaced":
             for position, (environment, level, _) in zip(payload["positions"], payload["proposals"], strict=True):
-                steps[payload["cursor"]].levels[position] = (environment, level)
-        elif event.kind == "closed":
+                # Logs of earlier servers may tell this of a batch that a restore has undone.
+                if payload["cursor"] in steps and position < len(steps[payload["cursor"]].levels):
+                    steps[payload["cursor"]].levels[position] = (environment, level)
+        elif event.kind == "closed" and payload["cursor"] in steps:
             steps[payload["cursor"]].closed.append(payload)
     return steps, entries
 

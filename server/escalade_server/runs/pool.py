@@ -118,12 +118,14 @@ async def refresh(writer: Writer) -> None:
     changed = await runs.changed_members(writer.session, writer.run.id)
     if not changed:
         return
+    held = {one.version_id for one in await standings(writer.session, writer.run.id) if one.retired is None}
     entering: list[Environment] = []
     for member, environment in changed:
         gone = environment.status in ("rejected", "quarantined", "withdrawn")
         reason = environment.status if gone else f"replaced by version {environment.version}"
         await retire(writer, member.position, environment.slug, reason)
-        if not gone:
+        if not gone and environment.version_id not in held:
+            held.add(environment.version_id)
             entering.append(environment)
     if entering:
         size = writer.state.members

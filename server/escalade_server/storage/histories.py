@@ -63,10 +63,23 @@ async def reopen(
     Returns the cursors. Open groups have the given deadline. Attempts that had come by then are copied with them, so
     that their reports stay repeats.
     """
+    # An earlier restore copied what was open then: of a batch only its newest copy is the one that went on.
+    newest = (
+        select(Batch.cursor, Batch.refill, func.max(Batch.generation).label("generation"))
+        .where(Batch.run_id == run.id, Batch.sequence < position, belongs(Batch, line))
+        .group_by(Batch.cursor, Batch.refill)
+        .subquery()
+    )
+    same = (
+        BatchGroup.generation == newest.c.generation,
+        BatchGroup.cursor == newest.c.cursor,
+        BatchGroup.refill == newest.c.refill,
+    )
     open_then = or_(BatchGroup.closed_sequence.is_(None), BatchGroup.closed_sequence >= position)
     query = (
         select(BatchGroup.generation, BatchGroup.cursor, BatchGroup.refill)
-        .where(BatchGroup.run_id == run.id, BatchGroup.sequence < position, belongs(BatchGroup, line), open_then)
+        .join(newest, and_(*same))
+        .where(BatchGroup.run_id == run.id, open_then)
         .distinct()
     )
     keys = (await session.execute(query)).all()
