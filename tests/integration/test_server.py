@@ -88,6 +88,9 @@ def test_the_doctor_tells_what_works(tmp_path: Path) -> None:
     assert "math-verify reads what the fast path cannot" in well.stdout
     ill = escalade(tmp_path, "doctor", ESCALADE_SANDBOX="docker", DOCKER_HOST="unix:///nowhere.sock")
     assert (ill.returncode, "fails" in ill.stdout) == (1, True)
+    nowhere = {"ESCALADE_SANDBOX_URL": "sandbox:8701", "ESCALADE_SANDBOX_KEY": "0123456789abcdef"}
+    ill = escalade(tmp_path, "doctor", **nowhere)
+    assert (ill.returncode, "ESCALADE_SANDBOX_URL" in ill.stdout, "Traceback" in ill.stderr) == (1, True, False)
 
 
 def test_the_command_line_does_the_main_things(tmp_path: Path, free_port: int) -> None:

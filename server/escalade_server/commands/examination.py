@@ -84,7 +84,10 @@ async def _keys(settings: Settings, database: Database) -> str:
 
 async def _sandbox(settings: Settings) -> list[Finding]:
     """Whether it runs programs, and whether it can work out mathematics."""
-    sandbox = sandbox_of(settings)
+    try:
+        sandbox = sandbox_of(settings)
+    except SandboxError as error:
+        return [Finding("sandbox", False, str(error))]
 
     async def started() -> str:
         await sandbox.start()

@@ -253,7 +253,7 @@ def _begun(document: RunDocument, request: RunRequest) -> RunState:
     fresh = begin(service.created_payload(request, document.pool))
     state = dict(document.state)
     constants = fresh.policy.dump(fresh.curriculum)["constants"]
-    state["curriculum"] = _with(state["curriculum"], _NOTHING_OUT | {"constants": constants})
+    state["curriculum"] = _with(state["curriculum"], {**_NOTHING_OUT, "constants": constants})
     if state["policy"] != request.curriculum.policy:
         raise ValueError(f"the state is of the policy {state['policy']!r}, the settings ask for another")
     loaded = load(json.dumps(state))
