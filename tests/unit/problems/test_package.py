@@ -62,7 +62,7 @@ def refusal(folder: Path) -> tuple[str, str]:
 
 def test_a_package_becomes_an_entry(folder: Path) -> None:
     entry = parse_package(folder, source="catalogue")
-    assert (entry.slug, entry.source_name, entry.source) == ("sum-of-two", "Sum of Two", "catalogue")
+    assert (entry.slug, entry.source_name, entry.source) == ("sum-of-two", "sum-of-two", "catalogue")
     assert (entry.licence, entry.tags) == ("CC0-1.0", ("arithmetic",))
     definition = entry.definition
     assert definition.statement == "Add a and b."

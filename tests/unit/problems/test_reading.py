@@ -14,7 +14,7 @@ from escalade_server.problems.formats.reading import FORMATS, entries_of, read_a
 from escalade_server.problems.problem import Problem, missing_of, problem_of_entry
 
 PROBLEMS = {
-    ("escalade", "Odd Sum"),
+    ("escalade", "odd-sum"),
     ("kattis", "giftbags"),
     ("kattis", "meanwalk"),
     ("kattis", "ropepieces"),

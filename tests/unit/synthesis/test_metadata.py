@@ -242,7 +242,7 @@ def test_comparisons_become_answer_specs():
 
 FORMS = Path(__file__).resolve().parents[2] / "fixtures" / "formats"
 EXPECTED = {
-    "Odd Sum": {"type": "number"},
+    "odd-sum": {"type": "number"},
     # The default judge of Kattis takes letters in any case.
     "giftbags": {"type": "number", "case_sensitive": False},
     "meanwalk": {

@@ -157,7 +157,7 @@ def parse_files(files: PackageFiles, *, source: str) -> Entry:
         raise PackageError(files.entry, "problem.yaml: keywords", "must be a list of words")
     return Entry(
         slug=files.entry,
-        source_name=problem["name"],
+        source_name=files.entry,
         source=source,
         licence=_licence(problem),
         tags=environment.tags or tuple(str(word) for word in keywords),
