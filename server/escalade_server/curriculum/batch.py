@@ -1,7 +1,8 @@
-"""Who is in the batch that was proposed last.
+"""Who is in the batches that were proposed last.
 
 Guarantee: refills of a batch (more groups for the same cursor) see what it already holds, so that a policy whose
-definition forbids duplicates keeps that promise over the whole batch.
+definition forbids duplicates keeps that promise over the whole batch; also where a trainer that works ahead has asked
+for up to `KEPT` - 1 further batches meanwhile.
 """
 
 from __future__ import annotations
@@ -9,32 +10,44 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from escalade_server.curriculum.types import Proposal
 
+KEPT: Final = 8
+"""Batches that are remembered."""
+
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """The environments of one batch, one entry per group."""
+class Batches:
+    """The environments of the batches begun last, one entry per group, by cursor; the newest comes last."""
 
-    cursor: int | None = None
-    environments: tuple[int, ...] = ()
+    latest: tuple[tuple[int, tuple[int, ...]], ...] = ()
+
+    @property
+    def environments(self) -> tuple[int, ...]:
+        """Those of the newest batch."""
+        return self.latest[-1][1] if self.latest else ()
 
     def held(self, cursor: int) -> Counter[int]:
         """Groups per environment that the batch of this cursor holds already."""
-        return Counter(self.environments if cursor == self.cursor else ())
+        return Counter(dict(self.latest).get(cursor, ()))
 
-    def with_proposals(self, cursor: int, proposals: Iterable[Proposal]) -> Batch:
-        """The batch of this cursor with these groups added; another cursor starts a new one."""
-        before = self.environments if cursor == self.cursor else ()
-        return Batch(cursor, before + tuple(proposal.environment for proposal in proposals))
+    def with_proposals(self, cursor: int, proposals: Iterable[Proposal]) -> Batches:
+        """These with groups added to the batch of this cursor, which may be a new one."""
+        added = tuple(proposal.environment for proposal in proposals)
+        known = dict(self.latest)
+        known[cursor] = known.get(cursor, ()) + added
+        return Batches(tuple(known.items())[-KEPT:])
 
     def dump(self) -> list[Any]:
-        """The batch as JSON values."""
-        return [self.cursor, list(self.environments)]
+        """The batches as JSON values."""
+        return [[cursor, list(environments)] for cursor, environments in self.latest]
 
 
-def load_batch(document: Sequence[Any]) -> Batch:
-    """What `Batch.dump` wrote."""
-    return Batch(document[0], tuple(document[1]))
+def load_batches(document: Sequence[Any]) -> Batches:
+    """What `Batches.dump` wrote, or `[cursor, environments]` of an earlier version, which kept one."""
+    if document and not isinstance(document[0], list):
+        cursor, environments = document
+        return Batches() if cursor is None else Batches(((cursor, tuple(environments)),))
+    return Batches(tuple((cursor, tuple(environments)) for cursor, environments in document))

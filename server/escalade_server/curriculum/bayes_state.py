@@ -13,7 +13,7 @@ import numpy as np
 
 from escalade_server.curriculum import belief
 from escalade_server.curriculum.arrays import Floats, Integers, freeze, pack, unpack
-from escalade_server.curriculum.batch import Batch, load_batch
+from escalade_server.curriculum.batch import Batches, load_batches
 from escalade_server.curriculum.constants import Constant
 from escalade_server.curriculum.visits import Ledger, dump_ledger, load_ledger
 
@@ -77,7 +77,7 @@ class State:
     information: float = 0.0
     """Isum: expected variance of those groups."""
     retired: frozenset[int] = frozenset()
-    batch: Batch = field(default_factory=Batch)
+    batches: Batches = field(default_factory=Batches)
     ledger: Ledger = field(default_factory=dict)
 
     def __eq__(self, other: object) -> bool:
@@ -112,7 +112,7 @@ def dump(state: State) -> dict[str, Any]:
         "surprise": state.surprise,
         "information": state.information,
         "retired": sorted(state.retired),
-        "batch": state.batch.dump(),
+        "batch": state.batches.dump(),
         "ledger": dump_ledger(state.ledger),
     }
 
@@ -133,6 +133,6 @@ def load(document: Mapping[str, Any]) -> State:
         surprise=document["surprise"],
         information=document["information"],
         retired=frozenset(document["retired"]),
-        batch=load_batch(document["batch"]),
+        batches=load_batches(document["batch"]),
         ledger=load_ledger(document["ledger"]),
     )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from escalade_server.curriculum.batch import Batch, load_batch
+from escalade_server.curriculum.batch import Batches, load_batches
 from escalade_server.curriculum.constants import check_environment, check_ladders, check_pool, live_environments
 from escalade_server.curriculum.types import BatchQuery, ClosedGroup, ControllerView, PoolEntry, Proposal
 from escalade_server.curriculum.visits import check_group, moves_controller
@@ -18,7 +18,7 @@ from escalade_server.curriculum.visits import check_group, moves_controller
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """The pool, what was seen of it, and the last batch."""
+    """The pool, what was seen of it, and the last batches."""
 
     tops: tuple[int, ...]
     """Top level of each environment."""
@@ -27,7 +27,7 @@ class Roster:
     accuracies: tuple[float | None, ...]
     """Of each environment's last group."""
     retired: frozenset[int] = frozenset()
-    batch: Batch = field(default_factory=Batch)
+    batches: Batches = field(default_factory=Batches)
 
 
 def open_roster(pool: Sequence[PoolEntry], size: int) -> Roster:
@@ -74,7 +74,7 @@ def draw_with(roster: Roster, query: BatchQuery, sample: Callable[[list[int], in
         PolicyError: Every environment of the pool is retired.
     """
     live = live_environments(len(roster.tops), roster.retired)
-    held = roster.batch.held(query.cursor)
+    held = roster.batches.held(query.cursor)
     drawn: list[int] = []
     rounds = min(held[environment] for environment in live)
     while len(drawn) < query.groups:
@@ -86,7 +86,7 @@ def draw_with(roster: Roster, query: BatchQuery, sample: Callable[[list[int], in
 
 def served(roster: Roster, cursor: int, proposals: Iterable[Proposal]) -> Roster:
     """The roster with these groups in its batch."""
-    return replace(roster, batch=roster.batch.with_proposals(cursor, proposals))
+    return replace(roster, batches=roster.batches.with_proposals(cursor, proposals))
 
 
 def seen(roster: Roster, groups: Sequence[ClosedGroup]) -> tuple[Roster, list[ClosedGroup]]:
@@ -115,7 +115,7 @@ def view_of(
     return ControllerView(
         level=level,
         visits=roster.visits[environment],
-        active=environment in roster.batch.environments and environment not in roster.retired,
+        active=environment in roster.batches.environments and environment not in roster.retired,
         accuracy=roster.accuracies[environment],
         reason=reason,
         details=details,
@@ -129,7 +129,7 @@ def dump_roster(roster: Roster) -> dict[str, Any]:
         "visits": list(roster.visits),
         "accuracies": list(roster.accuracies),
         "retired": sorted(roster.retired),
-        "batch": roster.batch.dump(),
+        "batch": roster.batches.dump(),
     }
 
 
@@ -140,5 +140,5 @@ def load_roster(document: Mapping[str, Any]) -> Roster:
         visits=tuple(document["visits"]),
         accuracies=tuple(document["accuracies"]),
         retired=frozenset(document["retired"]),
-        batch=load_batch(document["batch"]),
+        batches=load_batches(document["batch"]),
     )

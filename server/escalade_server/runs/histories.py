@@ -25,7 +25,7 @@ from escalade.types import (
     RunDocument,
     RunRequest,
 )
-from escalade_server.curriculum.batch import Batch
+from escalade_server.curriculum.batch import Batches
 from escalade_server.curriculum.types import PolicyError
 from escalade_server.errors import CheckpointConflict, CheckpointNotFound, InvalidRequest, PolicyUnknown, ScopeMissing
 from escalade_server.runs import pool, service
@@ -265,7 +265,7 @@ def _begun(document: RunDocument, request: RunRequest) -> RunState:
 _NOTHING_OUT: Mapping[str, Any] = {
     "ledger": [],
     "sums": [],
-    "batch": Batch().dump(),
+    "batch": Batches().dump(),
     "curated": None,
     "reviewed": None,
 }

@@ -50,6 +50,16 @@ def test_refills_take_whom_the_batch_does_not_hold():
     assert sorted(p.environment for p in proposals) == list(range(9))
 
 
+def test_refills_after_the_next_batch_take_whom_their_own_batch_does_not_hold():
+    state = uniform.start(pool(*[5] * 9), 3, {})
+    held = {4: [], 5: []}
+    for cursor in (4, 5, 4, 5, 4):
+        proposals, state = uniform.propose(state, BatchQuery(cursor, 3, 8), random.Random(1))
+        held[cursor] += [p.environment for p in proposals]
+    assert sorted(held[4]) == list(range(9))
+    assert len(set(held[5])) == 6
+
+
 # --- uniform and fixed
 
 

@@ -227,6 +227,26 @@ def test_large_pools_have_no_duplicates_even_with_refills():
     assert len(set(everything)) == 32
 
 
+def test_refills_of_a_batch_that_is_no_longer_the_newest_repeat_nobody():
+    state = bayes.start(pool(40), 8, {})
+    rng = random.Random(1)
+    held = {cursor: [] for cursor in range(3)}
+    for cursor in (0, 1, 0, 2, 1, 0):
+        proposals, state = bayes.propose(state, BatchQuery(cursor, 8, 8), rng)
+        held[cursor] += [p.environment for p in proposals]
+        state = bayes.load(json.loads(json.dumps(bayes.dump(state))))
+    assert [len(set(drawn)) for drawn in held.values()] == [24, 16, 8]
+    assert sum(bayes.view(state, one).active for one in range(40)) == 8
+
+
+def test_states_of_versions_that_remembered_one_batch_load():
+    state = bayes.start(pool(4), 2, {})
+    proposals, state = bayes.propose(state, BatchQuery(3, 2, 8), random.Random(1))
+    earlier = bayes.dump(state) | {"batch": [3, [p.environment for p in proposals]]}
+    assert bayes.load(earlier) == state
+    assert bayes.load(earlier | {"batch": [None, []]}).batches.environments == ()
+
+
 def test_small_pools_repeat_environments_at_a_cost():
     proposals, _ = bayes.propose(bayes.start(pool(3), 6, {}), BatchQuery(0, 6, 8), random.Random(1))
     assert len(proposals) == 6

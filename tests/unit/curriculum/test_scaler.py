@@ -163,6 +163,20 @@ def test_refills_of_the_same_batch_keep_the_active_set():
     assert following.slots[0] != 0
 
 
+def test_refills_after_the_next_batch_keep_the_active_set():
+    state = scaler.start(pool(9), 2, {})
+    rng = random.Random(1)
+    for cursor in (0, 1):
+        _, state = scaler.propose(state, query(cursor, 2), rng)
+    state = with_controller(state, 0, accuracies=(0.0,) * 6)
+    _, refilled = scaler.propose(state, query(0, 2), rng)
+    assert refilled.slots == (0, 1)
+    _, refilled = scaler.propose(refilled, query(1, 2), rng)
+    assert refilled.slots == (0, 1)
+    _, following = scaler.propose(refilled, query(2, 2), rng)
+    assert following.slots[0] != 0
+
+
 def test_a_retired_environment_leaves_at_once_even_from_a_refill():
     state = scaler.start(pool(9), 2, {})
     rng = random.Random(1)

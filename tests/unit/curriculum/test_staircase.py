@@ -168,3 +168,10 @@ def test_refills_review_nothing_but_replace_the_retired():
     proposals, state = staircase.propose(staircase.retire(state, 1), BatchQuery(0, 2, 8), random.Random(1))
     assert {p.environment for p in proposals} == {0, 2}
     assert state.step == 1
+
+
+def test_refills_after_the_next_batch_begin_no_batch():
+    state = staircase.start(pool(50), 4, {})
+    for cursor in (0, 1, 0, 1, 0, 1):
+        _, state = staircase.propose(state, BatchQuery(cursor, 4, 8), random.Random(1))
+    assert state.step == 2

@@ -118,7 +118,7 @@ def propose(state: State, query: BatchQuery, rng: random.Random) -> tuple[list[P
     """
     settings = state.constants
     live = np.array(live_environments(len(state.tops), state.retired), dtype=np.int64)
-    held = state.batch.held(query.cursor)
+    held = state.batches.held(query.cursor)
     copies = 1
     if len(live) < settings["copy_space"] * query.groups:
         copies = math.ceil(settings["copy_space"] * query.groups / len(live))
@@ -138,7 +138,7 @@ def propose(state: State, query: BatchQuery, rng: random.Random) -> tuple[list[P
     ]
     return proposals, replace(
         state,
-        batch=state.batch.with_proposals(query.cursor, proposals),
+        batches=state.batches.with_proposals(query.cursor, proposals),
         ledger=expect(state.ledger, query.cursor, chosen.tolist()),
     )
 
@@ -274,7 +274,7 @@ def view(state: State, environment: int) -> ControllerView:
     return ControllerView(
         level=float(level),
         visits=seen,
-        active=live and environment in state.batch.environments,
+        active=live and environment in state.batches.environments,
         accuracy=None if math.isnan(accuracy) else accuracy,
         reason=reason,
         details={

@@ -135,7 +135,7 @@ def propose(state: State, query: BatchQuery, rng: random.Random) -> tuple[list[P
     """
     live = live_environments(len(state.tops), state.retired)
     controllers = list(state.controllers)
-    review = state.curated != query.cursor
+    review = state.curated is None or query.cursor > state.curated
 
     def leaves(environment: int) -> bool:
         controller = controllers[environment]
@@ -154,8 +154,9 @@ def propose(state: State, query: BatchQuery, rng: random.Random) -> tuple[list[P
         for environment, groups in spread(query.groups, slots, rng)
         for level in split_level(controllers[environment].level, groups, rng)
     ]
+    curated = query.cursor if review else state.curated
     ledger = visits.expect(state.ledger, query.cursor, (proposal.environment for proposal in proposals))
-    return proposals, replace(state, controllers=tuple(controllers), slots=slots, curated=query.cursor, ledger=ledger)
+    return proposals, replace(state, controllers=tuple(controllers), slots=slots, curated=curated, ledger=ledger)
 
 
 def observe(state: State, groups: Sequence[ClosedGroup]) -> State:

@@ -188,7 +188,7 @@ def propose(state: State, query: BatchQuery, rng: random.Random) -> tuple[list[P
         PolicyError: Every environment of the pool is retired.
     """
     live_environments(len(state.tops), state.retired)
-    if state.reviewed != query.cursor:
+    if state.reviewed is None or query.cursor > state.reviewed:
         state = review(state, query.cursor)
     state = filled(state)
     proposals = []
