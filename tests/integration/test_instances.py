@@ -2,11 +2,15 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import Any
 
 import httpx
+import pytest
 
+from escalade_sandbox.types import Job, JobResult, Sandbox, Status
 from escalade_server.api.services import Services
+from escalade_server.instances import buffer
 
 NAME = "901-a-lamps-in-the-corridor"
 
@@ -166,3 +170,29 @@ async def test_a_run_may_choose_the_compact_prompt(trainer: httpx.AsyncClient, i
         content = group["messages"][0]["content"]
         assert content.startswith(group["environment"] + "\n")
         assert "boxed" not in content
+
+
+async def test_a_level_that_failed_while_the_machine_was_overloaded_comes_back(
+    services: Services, api: httpx.AsyncClient, imported: Any, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overloaded = True
+    jobs = 0
+
+    async def run(job: Job) -> JobResult:
+        nonlocal jobs
+        jobs += 1
+        done = await sandbox.run(job)
+        if not overloaded or job.program.function is not None:
+            return done
+        late = tuple(replace(one, status=Status.TIME_LIMIT, stdout=b"") for one in done.results)
+        return replace(done, results=late)
+
+    monkeypatch.setattr(services.buffer, "_sandbox", type("Overloaded", (), {"run": staticmethod(run)})())
+    body = {"level": 2, "count": 4, "seed": 17}
+    refused = await api.post(f"/v1/environments/{NAME}/instances", json=body)
+    assert (refused.status_code, refused.json()["code"]) == (409, "level_unavailable"), refused.text
+    overloaded, spent = False, jobs
+    assert (await api.post(f"/v1/environments/{NAME}/instances", json=body)).status_code == 409
+    assert jobs == spent
+    monkeypatch.setattr(buffer, "AGAIN_S", 0.0)
+    assert len((await serve(api, **body))["instances"]) == 4

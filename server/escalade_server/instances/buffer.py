@@ -9,10 +9,12 @@ sandbox works, and of two processes that draw at once one's work is stored.
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from escalade_sandbox.types import Sandbox
@@ -31,8 +33,12 @@ HOPELESS = 64
 """Seeds in a row that cannot be made after which a level counts as unavailable."""
 MAX_SEEDS = 256
 """Seeds looked at in one job."""
+AGAIN_S = 600.0
+"""After how long the next seeds of an unavailable level are looked at: what failed may have been a busy machine."""
 KEPT_REACHES = 16_384
-"""Streams of which it is remembered how far they have been drawn from."""
+"""Streams of which it is remembered how far they have been drawn from, or that they gave nothing."""
+
+Value = TypeVar("Value", int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,8 @@ class Buffer:
         self._ahead: Ahead[str] = Ahead("drawing ahead")
         self._reached: OrderedDict[str, int] = OrderedDict()
         """Draws that each stream has at least: they never become fewer, so nobody need ask the database again."""
+        self._barren: OrderedDict[str, float] = OrderedDict()
+        """When unavailable levels were last looked at, by the stream."""
 
     @property
     def reserve(self) -> int:
@@ -122,6 +130,7 @@ class Buffer:
         stream = source.stream
         lock = self._locks.setdefault(stream, asyncio.Lock())
         async with lock:
+            looked = False
             while True:
                 async with self._database.read() as session:
                     row = await instances.get_stream(session, stream)
@@ -130,16 +139,23 @@ class Buffer:
                 progress = (
                     Progress(row.next_index, row.draws, row.repeats, row.failures, row.exhausted) if row else Progress()
                 )
-                self._remember(stream, progress.draws)
+                _keep(self._reached, stream, progress.draws)
                 if done:
                     return
                 if progress.failures >= HOPELESS:
-                    raise LevelUnavailable(
-                        f"No instance could be made from {progress.failures} seeds in a row at parameters "
-                        f"{dict(source.parameters)}: the generator failed or the references disagreed."
-                    )
+                    clock_s = time.monotonic()
+                    if looked:
+                        _keep(self._barren, stream, clock_s)
+                    if clock_s - self._barren.get(stream, -math.inf) < AGAIN_S:
+                        raise LevelUnavailable(
+                            f"No instance could be made from {progress.failures} seeds in a row at parameters "
+                            f"{dict(source.parameters)}: the generator failed or the references disagreed. Ask for "
+                            f"another level, or again in {AGAIN_S / 60:.0f} minutes if the machine was overloaded."
+                        )
+                    progress = replace(progress, failures=0)
                 count = min(MAX_SEEDS, max(self._size, through - progress.draws))
                 await self._extend(source, progress, known, count)
+                looked = True
 
     def ahead(self, source: Source, through: int) -> None:
         """Draw in the background; what fails will fail again, and be told, when it is asked for."""
@@ -154,12 +170,6 @@ class Buffer:
     async def close(self) -> None:
         """Stop drawing ahead."""
         await self._ahead.close()
-
-    def _remember(self, stream: str, draws: int) -> None:
-        self._reached[stream] = draws
-        self._reached.move_to_end(stream)
-        if len(self._reached) > KEPT_REACHES:
-            self._reached.popitem(last=False)
 
     async def _extend(self, source: Source, progress: Progress, known: set[str], count: int) -> None:
         """Look at the next `count` seeds and store what they give."""
@@ -199,6 +209,14 @@ class Buffer:
             if await instances.advance_stream(session, stream, seen=progress.next_index, values=values):
                 await instances.add_instances(session, rows)
                 await instances.add_draws(session, draws)
+
+
+def _keep(known: OrderedDict[str, Value], stream: str, value: Value) -> None:
+    """Remember a value, in place of the one that was not asked for for longest where there are too many."""
+    known[stream] = value
+    known.move_to_end(stream)
+    if len(known) > KEPT_REACHES:
+        known.popitem(last=False)
 
 
 def _row(identity: str, source: Source, seed: int, made: Made | Unmade) -> dict[str, Any]:
