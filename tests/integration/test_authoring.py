@@ -55,6 +55,16 @@ def test_a_malformed_package_is_one_line_that_names_the_file(package: Path) -> N
     assert len(done.output.strip().splitlines()) == 1
 
 
+def test_a_test_that_is_no_text_is_one_line_that_names_the_file(package: Path) -> None:
+    (package / "data" / "secret").mkdir(parents=True, exist_ok=True)
+    (package / "data" / "secret" / "1.in").write_bytes(b"\xff\xfe")
+    (package / "data" / "secret" / "1.ans").write_text("1\n")
+    done = check(package)
+    assert done.exit_code == 1
+    assert done.output.strip().endswith("data/secret/1.in is not UTF-8 text")
+    assert len(done.output.strip().splitlines()) == 1
+
+
 def test_nothing_is_written_over(package: Path) -> None:
     again = escalade("new", str(package))
     assert again.exit_code == 1

@@ -78,6 +78,8 @@ def test_a_database_behind_its_migrations_names_the_command(tmp_path: Path) -> N
     listed = escalade(tmp_path, "key", "list", ESCALADE_DATABASE_URL=url)
     assert "first" in listed.stdout
     assert key.stdout.strip() not in listed.stdout
+    long = escalade(tmp_path, "key", "create", "--scope", "read", "--name", "n" * 121, ESCALADE_DATABASE_URL=url)
+    assert (long.returncode, "--name" in long.stderr) == (1, True), long.stderr
     wrong = escalade(tmp_path, "key", "create", "--scope", "owner", ESCALADE_DATABASE_URL=url)
     assert (wrong.returncode, "--scope owner" in wrong.stderr) == (1, True)
 

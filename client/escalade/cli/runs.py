@@ -92,19 +92,19 @@ def create(
     """Start a run."""
     fields: RunFields = {}
     curriculum = {"policy": policy, "constants": reals(constant), "strata": strata(stratum)}
-    if any(curriculum.values()):
-        fields["curriculum"] = CurriculumSettings.model_validate(
-            {name: value for name, value in curriculum.items() if value}
-        )
     pool = {
         "environments": environment, "tags": tag, "answer_types": answer_type, "sources": source, "statuses": status,
     }  # fmt: skip
-    if any(pool.values()):
-        try:
+    try:
+        if any(curriculum.values()):
+            fields["curriculum"] = CurriculumSettings.model_validate(
+                {key: value for key, value in curriculum.items() if value}
+            )
+        if any(pool.values()):
             fields["pool"] = PoolFilter.model_validate({key: value for key, value in pool.items() if value})
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            raise typer.BadParameter(f"{first['input']!r}: {first['msg']}") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise typer.BadParameter(f"{str(first['input'])[:80]!r}: {first['msg']}") from None
     if groups is not None:
         fields["groups"] = groups
     if rollouts is not None:
@@ -130,13 +130,13 @@ def delete(
     run: RunId,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Delete a run with its batches, attempts and events."""
+    """Delete a run: nobody can use or see it any more. What it recorded stays in the database."""
     client = open_client(ctx)
     found = client.run(run)
     if not yes:
         if not sys.stdin.isatty():
             raise CommandError(f"deleting {run} cannot be undone: say --yes to do it")
-        typer.confirm(f"Delete {found.run} ({output.clean(found.name)}) and all that it recorded?", abort=True)
+        typer.confirm(f"Delete {found.run} ({output.clean(found.name)})?", abort=True)
     client.delete_run(run)
     output.say(f"deleted {run}")
 

@@ -79,8 +79,15 @@ def _tests_of(folder: Path) -> list[FixedTest]:
         if answer.is_file():
             kind = "sample" if given.parent.name == "sample" else "secret"
             name = f"{given.parent.name}/{given.stem}"
-            tests.append(FixedTest(name=name, input=given.read_text(), output=answer.read_text(), kind=kind))
+            tests.append(FixedTest(name=name, input=_text(given), output=_text(answer), kind=kind))
     return tests
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except UnicodeDecodeError:
+        fail(f"{path} is not UTF-8 text")
 
 
 async def _verify(settings: Settings, entry: Entry, tests: list[FixedTest], *, quiet: bool) -> VerificationReport:

@@ -29,6 +29,9 @@ def create(
         if one not in get_args(Scope):
             fail(f"--scope {one}: choose from {', '.join(get_args(Scope))}")
 
+    if not 0 < len(name) <= 120 or "\0" in name:
+        fail("--name: give 1 to 120 characters")
+
     async def work(session: AsyncSession) -> tuple[str, str]:
         row, secret = await credentials.create(session, name=name, scopes=scope)
         return row.id, secret

@@ -13,7 +13,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from sqlalchemy import Connection, event, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import QueuePool
 
@@ -27,6 +28,10 @@ BUSY_TIMEOUT_S = 30.0
 
 CLOSE_S = 5.0
 """How long closing waits for connections that are in use."""
+
+_DAMAGED = ("file is not a database", "database disk image is malformed")
+_NO_SUCH = ("42P01", "42703")
+"""PostgreSQL's states for a table and a column that are not there."""
 
 
 class Database:
@@ -84,19 +89,31 @@ class _translated:
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, PoolTimeout):
+            raise DatabaseUnavailable(
+                "Every connection to the database is in use: try again, or send fewer requests at a time.",
+                retry_after_s=2.0,
+            ) from error
+        cause = getattr(error, "orig", None)
+        if isinstance(error, DatabaseError) and str(cause).startswith(_DAMAGED):
+            raise DatabaseUnavailable(
+                f"The database cannot be read ({cause}): restore a backup, or start with another data folder."
+            ) from error
         lost = isinstance(error, (OperationalError, InterfaceError)) or (
             isinstance(error, DBAPIError) and error.connection_invalidated
         )
-        if lost and str(getattr(error, "orig", "")).startswith(("no such table", "no such column")):
-            # SQLite's driver counts a schema that does not fit among the operational errors.
+        # SQLite's driver counts a schema that does not fit among the operational errors, PostgreSQL's does not.
+        if (lost and str(cause).startswith(("no such table", "no such column"))) or (
+            isinstance(error, ProgrammingError) and getattr(cause, "sqlstate", None) in _NO_SUCH
+        ):
             raise DatabaseBehind(
                 "The database's tables are not those of this version: run `escalade migrate`, "
                 "or start with another data folder."
             ) from error
         if lost or (isinstance(error, OSError) and not isinstance(error, TimeoutError)):
-            cause = str(getattr(error, "orig", error)).strip().splitlines()
+            words = str(cause or error).strip().splitlines()
             raise DatabaseUnavailable(
-                f"The database does not answer ({cause[0] if cause else 'no reason given'}). "
+                f"The database does not answer ({words[0] if words else 'no reason given'}). "
                 "Check that it runs and that ESCALADE_DATABASE_URL is right, then try again.",
                 retry_after_s=2.0,
             ) from error

@@ -130,6 +130,7 @@ def test_events_are_shown_by_kind_place_and_number(cli):
         ("run", "create", "a", "--answer-type", "song"),
         ("run", "create", "a", "--stratum", "tag=dp,share=2"),
         ("run", "create", "a", "--stratum", "share"),
+        ("run", "create", "a", "--policy", "p" * 41),
         ("run", "watch", "run_0", "--interval", "0"),
         ("run", "metrics", "run_0", "--json", "--csv"),
         ("run", "active-set", "run_0", "--json", "--csv"),
