@@ -17,8 +17,8 @@ async def batch(client: httpx.AsyncClient, run: str, cursor: int, **body: Any) -
 
 async def report(client: httpx.AsyncClient, run: str, issued: dict[str, Any], *, rollouts: int = 2) -> dict[str, Any]:
     attempts = [
-        {"group": group["group"], "rollout": rollout, "score": float((index + rollout + issued["cursor"]) % 2)}
-        for index, group in enumerate(issued["groups"])
+        {"group": name, "rollout": rollout, "score": float((int(name.split(".")[1]) + rollout + issued["cursor"]) % 2)}
+        for name in (group["group"] for group in issued["groups"])
         for rollout in range(rollouts)
     ]
     reply = await client.post(f"/v1/runs/{run}/attempts", json={"attempts": attempts})
