@@ -211,6 +211,12 @@ class LevelUnavailable(EscaladeError):
     code, status, title = "level_unavailable", 409, "No instance can be made"
 
 
+class ProgramUnfit(LevelUnavailable):
+    """A program of the environment is one that no sandbox could run, however often it is tried."""
+
+    code, title = "program_unfit", "A program cannot be run as it is"
+
+
 class PoolExhausted(EscaladeError):
     """Every environment of the run's pool has been retired."""
 

@@ -1,11 +1,20 @@
 """Imports are idempotent by content, and refuse entries one by one."""
 
+import asyncio
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import yaml
+
+from escalade_server.problems import service
+from escalade_server.problems.builtin import load_catalogue
+from escalade_server.problems.formats.package import parse_packages
+from escalade_server.problems.problem import Problem
+from escalade_server.storage.sessions import Database
 
 FIXTURE = Path(__file__).resolve().parents[1] / "fixtures" / "scaler-small.json"
 RELEASED = Path(__file__).resolve().parents[3] / "shared" / "data" / "scaler-8" / "SCALER-8.json"
@@ -104,3 +113,54 @@ async def test_lists_are_paged_and_filtered(api: httpx.AsyncClient, imported: li
     assert 0 < len(numbers) < len(imported)
     assert all(item["answer_type"] == "number" for item in numbers)
     assert (await api.get("/v1/environments", params={"source": "elsewhere"})).json()["items"] == []
+
+
+async def test_two_servers_that_first_start_at_once_store_the_catalogue_once(database_url: str) -> None:
+    databases = Database(database_url), Database(database_url)
+
+    async def store(database: Database) -> tuple[int, int]:
+        async with database.write() as session:
+            report = await service.store(session, load_catalogue())
+            problem = Problem(name="one", title="one", source="api")
+            await service.store_problems(session, [problem], report)
+            return len(report.created), len(report.problems["created"])
+
+    try:
+        made = await asyncio.gather(*map(store, databases))
+    finally:
+        for database in databases:
+            await database.close()
+    assert sorted(made) == [(0, 0), (len(load_catalogue()), 1)]
+
+
+async def test_a_package_is_known_by_its_folder(database_url: str, tmp_path: Path) -> None:
+    package = FIXTURE.parent / "formats" / "escalade" / "odd-sum"
+    for folder in ("coins", "pizza"):
+        shutil.copytree(package, tmp_path / folder)
+    database = Database(database_url)
+
+    async def store() -> service.ImportReport:
+        async with database.write() as session:
+            return await service.store(session, parse_packages(tmp_path, source="escalade")[0])
+
+    try:
+        assert (await store()).created == ["coins", "pizza"]  # one title, two problems
+        settings = tmp_path / "coins" / "problem.yaml"
+        settings.write_text(yaml.safe_dump(yaml.safe_load(settings.read_text()) | {"name": "Another title"}))
+        again = await store()
+        assert (again.created, again.unchanged) == ([], ["coins", "pizza"])
+    finally:
+        await database.close()
+
+
+async def test_names_that_are_taken_stay_within_the_columns(database_url: str) -> None:
+    database = Database(database_url)
+    report = service.ImportReport()
+    same = [Problem(name="x" * 150, title="x", source=f"{'s' * 38}-{number}") for number in range(3)]
+    try:
+        async with database.write() as session:
+            await service.store_problems(session, same, report)
+    finally:
+        await database.close()
+    assert len(set(report.problems["created"])) == 3
+    assert max(map(len, report.problems["created"])) <= 120

@@ -12,8 +12,11 @@ from typing import Any
 import httpx
 import pytest
 
+from escalade.types import ProblemRequest
 from escalade_sandbox.types import Sandbox
 from escalade_server.api.services import Services
+from escalade_server.problems import service
+from escalade_server.problems.problem import Problem
 from escalade_server.storage import jobs
 from escalade_server.storage.clock import now
 from escalade_server.synthesis.worker import Worker
@@ -258,3 +261,108 @@ async def test_one_problem_may_be_posted(api: httpx.AsyncClient) -> None:
     assert made.json()["missing"] == ["answer_type", "parameters", "generator", "solutions"]
     assert (await api.get("/v1/problems/sum-of-two")).json() == made.json()
     assert "print(1)" not in (await api.get("/v1/problems/sum-of-two")).text
+
+
+def sums(name: str = "sums", **changes: Any) -> dict[str, Any]:
+    """A problem that needs no LLM."""
+    reference = "n = int(input())\nprint(sum(map(int, input().split())))\n"
+    generator = (
+        "import random\n\ndef generate_testcase(params):\n"
+        "    values = [random.randint(0, 999) for _ in range(params['n'])]\n"
+        "    return f\"{len(values)}\\n{' '.join(map(str, values))}\\n\", {'values': values}\n"
+    )
+    span = {"n": {"minimum": 1, "maximum": 8}}
+    return {
+        "name": name, "title": name, "answer_type": "number", "parameters": span,
+        "statements": [{"text": "Add.\n\n## Output\nThe sum.", "task": "Add the values.", "output": "A sum."}],
+        "solutions": [
+            {"name": "a.py", "language": "python", "source": reference},
+            {"name": "b.py", "language": "python", "source": "input()\n" + reference.splitlines()[1] + "\n"},
+        ],
+        "generators": [
+            {
+                "name": "g.py", "language": "python", "source": generator, "function": "generate_testcase",
+                "parameters": span,
+            }
+        ],
+        "samples": [{"input": "2\n1 2\n", "output": "3\n"}],
+    } | changes  # fmt: skip
+
+
+async def post(api: httpx.AsyncClient, problem: dict[str, Any]) -> None:
+    reply = await api.post("/v1/problems", json=problem)
+    assert reply.status_code == 201, reply.text
+
+
+async def outcomes(api: httpx.AsyncClient, **request: Any) -> dict[str, tuple[str, str]]:
+    done = await ended(api, await begin(api, **request))
+    assert (done["status"], done["error"]) == ("succeeded", None)
+    return {one["name"]: (one["outcome"], one["reason"]) for one in await items_of(api, done["job"])}
+
+
+@pytest.mark.parametrize("_new_database", ["sqlite"], indirect=True)  # programs most of the time
+async def test_a_corrected_problem_is_what_its_name_means(services: Services, api: httpx.AsyncClient) -> None:
+    services.worker.start()
+    await post(api, sums())
+    assert (await outcomes(api, names=["sums"]))["sums"][0] == "verified"
+    old = (await api.get("/v1/environments/sums")).json()
+    statements = [{"text": "Add all.\n\n## Output\nThe sum.", "task": "Add all of the values.", "output": "A sum."}]
+    await post(api, sums(statements=statements))
+    assert (await outcomes(api, names=["sums"]))["sums"][0] == "verified"
+    new = (await api.get("/v1/environments/sums")).json()
+    assert (old["status"], new["status"]) == ("verified", "verified")
+    assert old["version"] != new["version"]
+    shown = (await api.post("/v1/environments/sums/instances", json={"level": 0})).json()
+    assert "Add all of the values." in shown["instances"][0]["messages"][-1]["content"]
+
+
+@pytest.mark.parametrize("_new_database", ["sqlite"], indirect=True)
+async def test_a_single_reference_that_passed_fixed_tests_does_so_again(
+    services: Services, api: httpx.AsyncClient
+) -> None:
+    services.worker.start()
+    tests = [{"name": f"t{n}", "input": f"2\n{n} 5\n", "output": f"{n + 5}\n"} for n in range(6)]
+    await post(api, sums(solutions=sums()["solutions"][:1], tests=tests))
+    assert (await outcomes(api, names=["sums"]))["sums"][0] == "verified"
+    assert (await outcomes(api, names=["sums"], again=True))["sums"][0] == "verified"
+    for status in ("quarantined", "unverified"):
+        body = {"status": status, "reason": "looked at"}
+        assert (await api.post("/v1/environments/sums/status", json=body)).status_code == 200
+    assert (await outcomes(api, all=True))["sums"][0] == "verified"
+
+
+@pytest.mark.parametrize("_new_database", ["sqlite"], indirect=True)
+async def test_a_program_that_no_sandbox_runs_keeps_no_other_problem_out(
+    services: Services, api: httpx.AsyncClient
+) -> None:
+    services.worker.start()
+    solutions = [one | {"files": {"lib/util.py": ""}} for one in sums()["solutions"]]
+    request = ProblemRequest.model_validate(sums("aa-bad", solutions=solutions))
+    problem = Problem.model_validate(request.model_dump(exclude_none=True))
+    async with services.database.write() as session:  # as an archive might bring it
+        await service.store_problems(session, [problem], service.ImportReport())
+    await post(api, sums("good"))
+    found = await outcomes(api, names=["aa-bad", "good"])
+    assert found["good"][0] == "verified"
+    outcome, reason = found["aa-bad"]
+    assert outcome == "unsuited"
+    assert "lib/util.py" in reason
+
+
+@pytest.mark.parametrize(
+    ("field", "program"),
+    [
+        ("solutions.0.files", {"language": "python", "files": {"a/b.py": ""}}),
+        ("validators.0.files", {"language": "cpp", "files": {"main.cpp": ""}}),
+        ("generators.0.function", {"language": "cpp", "function": "generate_testcase"}),
+        ("generators.0.arguments", {"language": "cpp", "arguments": ["{m}", "{seed}"]}),
+    ],
+)
+@pytest.mark.parametrize("_new_database", ["sqlite"], indirect=True)
+async def test_programs_that_cannot_run_are_refused(
+    api: httpx.AsyncClient, field: str, program: dict[str, Any]
+) -> None:
+    problem = sums(**{field.split(".")[0]: [{"name": "p", "source": ""} | program]})
+    reply = await api.post("/v1/problems", json=problem)
+    assert (reply.status_code, reply.json()["code"]) == (422, "invalid_request"), reply.text
+    assert f"`{field}`" in reply.json()["detail"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -194,6 +194,11 @@ def header_of(defines: Mapping[str, int | float | str], parameters: Mapping[str,
             written = f"(long long){value}" if isinstance(value, int) else repr(value)
         lines.append(f"#define {name} {written}\n")
     return "".join(lines)
+
+
+def slots_of(arguments: Iterable[str]) -> set[str]:
+    """The names that a generator's arguments have values put in for."""
+    return {name for argument in arguments for name in _SLOT.findall(argument)}
 
 
 def arguments_of(generator: Generator, parameters: Mapping[str, int], seed: int) -> tuple[str, ...]:

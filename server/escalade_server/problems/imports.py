@@ -5,6 +5,7 @@ from __future__ import annotations
 from escalade.types import ImportRequest, Job, Page, ProblemRequest, ProblemSummary
 from escalade_server.errors import InvalidRequest, ProblemNotFound
 from escalade_server.problems import service
+from escalade_server.problems.definition import slots_of
 from escalade_server.problems.formats.reading import Found
 from escalade_server.problems.problem import Problem
 from escalade_server.storage import problems, tables
@@ -69,11 +70,37 @@ def problem_of(request: ProblemRequest) -> Problem:
     for name, parameter in fields["parameters"].items():
         if parameter["minimum"] > parameter["maximum"]:
             raise InvalidRequest(f"`parameters.{name}`: the minimum is above the maximum")
+    _require_fit(request)
     if "checker" in fields:
         fields["answer_type"] = "checked"
     elif fields.get("answer_type") == "checked":
         raise InvalidRequest("`checker`: answers of the type `checked` need one")
     return Problem.model_validate(fields)
+
+
+def _require_fit(request: ProblemRequest) -> None:
+    """Refuse programs that no sandbox could run.
+
+    Raises:
+        InvalidRequest: A file's name is a path, or a generator cannot be called.
+    """
+    lists = (("solutions", request.solutions), ("generators", request.generators), ("validators", request.validators))
+    programs = [(f"{field}.{place}", one) for field, found in lists for place, one in enumerate(found)]
+    if request.checker is not None:
+        programs.append(("checker", request.checker))
+    for field, program in programs:
+        for name in program.files:
+            if not name or "/" in name or name in (".", "..", "main.py", "main.cpp") or len(name.encode()) > 255:
+                raise InvalidRequest(
+                    f"`{field}.files`: {name!r} must be a plain file name, and not the source's own (main.py, main.cpp)"
+                )
+    for place, generator in enumerate(request.generators):
+        field = f"generators.{place}"
+        if generator.function is not None and generator.language != "python":
+            raise InvalidRequest(f"`{field}.function`: only a Python generator may be a function; leave it out")
+        known = generator.parameters or request.parameters
+        if known and (unknown := slots_of(generator.arguments or []) - {*known, "seed"}):
+            raise InvalidRequest(f"`{field}.arguments`: there is no scale parameter {min(unknown)!r}")
 
 
 async def list_problems(

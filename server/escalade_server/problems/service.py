@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from escalade_server.errors import ArchiveUnreadable
 from escalade_server.problems.definition import Entry, Refusal, slug_of, version_of
@@ -22,7 +23,13 @@ from escalade_server.problems.problem import Problem, missing_of, problem_of_ent
 from escalade_server.storage import environments, problems, tables
 from escalade_server.storage.clock import new_id, now
 from escalade_server.storage.sessions import AsyncSession
+from escalade_server.storage.statements import take_turns
 from escalade_server.storage.tables import Environment, EnvironmentVersion
+
+MAX_SLUG_CHARS: Final = 120
+AT_ONCE: Final = 100
+"""Rows that are sent to the database together."""
+Row = TypeVar("Row")
 
 
 @dataclass(slots=True)
@@ -74,19 +81,25 @@ async def store_found(session: AsyncSession, found: Found) -> ImportReport:
 async def preview_found(session: AsyncSession, found: Found) -> ImportReport:
     """What `store_found` would do, without doing it."""
     report = await preview(session, entries_of(found), found.refusals)
-    for problem in found.problems:
-        if problem.entry is None:
-            row = (await problems.by_source(session, problem.source, [problem.name])).get(problem.name)
-            fate = "created" if row is None else "unchanged" if row.hash == problem_hash(problem) else "updated"
-            report.problems[fate].append(slug_of(problem.name) if row is None else row.slug)
+    waiting = [problem for problem in found.problems if problem.entry is None]
+    known = await _known(problems.by_source, session, ((one.source, one.name) for one in waiting))
+    for problem in waiting:
+        row = known.get((problem.source, problem.name))
+        fate = "created" if row is None else "unchanged" if row.hash == problem_hash(problem) else "updated"
+        report.problems[fate].append(slug_of(problem.name) if row is None else row.slug)
     return report
 
 
 async def store_problems(session: AsyncSession, found: Sequence[Problem], report: ImportReport) -> None:
     """Make or renew the rows of problems that are no environments yet."""
-    for problem in found:
-        digest = problem_hash(problem)
-        row = (await problems.by_source(session, problem.source, [problem.name])).get(problem.name)
+    await take_turns(session)
+    known = await _known(problems.by_source, session, ((one.source, one.name) for one in found))
+    slugs = Slugs(partial(problems.slugs_taken, session))
+    await slugs.look_up(slug_of(problem.name) for problem in found)
+    for place, problem in enumerate(found, start=1):
+        row = known.get((problem.source, problem.name))
+        document = problem.model_dump(mode="json", exclude_defaults=True)
+        digest = _hash_of(document)
         if row is not None and row.hash == digest:
             report.problems["unchanged"].append(row.slug)
             continue
@@ -96,7 +109,7 @@ async def store_problems(session: AsyncSession, found: Sequence[Problem], report
             "tags": list(problem.tags),
             "missing": list(missing_of(problem)),
             "hash": digest,
-            "document": problem.model_dump(mode="json", exclude_defaults=True),
+            "document": document,
             # What was found out about other content says nothing of this.
             "outcome": None,
             "reason": None,
@@ -106,43 +119,58 @@ async def store_problems(session: AsyncSession, found: Sequence[Problem], report
                 setattr(row, name, value)
             report.problems["updated"].append(row.slug)
         else:
-            slug = await _free_problem_slug(session, problem)
-            session.add(
-                tables.Problem(
-                    id=new_id("prb"),
-                    slug=slug,
-                    source=problem.source,
-                    source_name=problem.name,
-                    created_at=now(),
-                    **facts,
-                )
+            row = tables.Problem(
+                id=new_id("prb"),
+                slug=await slugs.free(slug_of(problem.name), problem.source),
+                source=problem.source,
+                source_name=problem.name,
+                created_at=now(),
+                **facts,
             )
-            report.problems["created"].append(slug)
-        # Each on its own, so that the next one's slug is looked up against it, and its document can be let go.
-        await session.flush()
+            session.add(row)
+            known[problem.source, problem.name] = row
+            report.problems["created"].append(row.slug)
+        if place % AT_ONCE == 0:
+            await session.flush()
+    await session.flush()
+
+
+async def _known(
+    by_source: Callable[[AsyncSession, str, Sequence[str]], Awaitable[dict[str, Row]]],
+    session: AsyncSession,
+    origins: Iterable[tuple[str, str]],
+) -> dict[tuple[str, str], Row]:
+    """The rows there are, by source and name there."""
+    names: dict[str, list[str]] = {}
+    for source, name in origins:
+        names.setdefault(source, []).append(name)
+    found: dict[tuple[str, str], Row] = {}
+    for source, some in names.items():
+        found |= {(source, name): row for name, row in (await by_source(session, source, some)).items()}
+    return found
 
 
 def problem_hash(problem: Problem) -> str:
     """Content hash of a problem, 64 hexadecimal digits."""
-    text = json.dumps(problem.model_dump(mode="json", exclude_defaults=True), sort_keys=True, ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return _hash_of(problem.model_dump(mode="json", exclude_defaults=True))
+
+
+def _hash_of(document: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(document, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
 
 async def store(session: AsyncSession, entries: Sequence[Entry], refusals: Sequence[Refusal] = ()) -> ImportReport:
     """Make environments and versions of entries."""
+    await take_turns(session)
     report = ImportReport(refused=list(refusals))
-    known: dict[tuple[str, str], Environment] = {}
-    for source in {entry.source for entry in entries}:
-        names = [entry.source_name for entry in entries if entry.source == source]
-        found = await environments.by_source(session, source, names)
-        known.update({(source, name): row for name, row in found.items()})
-    taken = await environments.slugs_taken(session, [entry.slug for entry in entries])
+    known = await _known(environments.by_source, session, ((one.source, one.source_name) for one in entries))
+    slugs = Slugs(partial(environments.slugs_taken, session))
+    await slugs.look_up(entry.slug for entry in entries)
     for entry in entries:
         digest = version_of(entry.definition)
         environment = known.get((entry.source, entry.source_name))
         if environment is None:
-            slug = await free_slug(session, entry, taken)
-            taken.add(slug)
+            slug = await slugs.free(entry.slug, entry.source)
             session.add(create(session, entry, slug, digest))
             report.created.append(slug)
             continue
@@ -160,8 +188,9 @@ async def store(session: AsyncSession, entries: Sequence[Entry], refusals: Seque
 async def preview(session: AsyncSession, entries: Sequence[Entry], refusals: Sequence[Refusal]) -> ImportReport:
     """What `store` would do, without doing it."""
     report = ImportReport(refused=list(refusals))
+    known = await _known(environments.by_source, session, ((one.source, one.source_name) for one in entries))
     for entry in entries:
-        environment = (await environments.by_source(session, entry.source, [entry.source_name])).get(entry.source_name)
+        environment = known.get((entry.source, entry.source_name))
         if environment is None:
             report.created.append(entry.slug)
         elif environment.imported == version_of(entry.definition):
@@ -171,27 +200,33 @@ async def preview(session: AsyncSession, entries: Sequence[Entry], refusals: Seq
     return report
 
 
-async def free_slug(session: AsyncSession, entry: Entry, taken: set[str]) -> str:
-    """The entry's slug, with its source and then a number behind it where that is in use."""
-    candidates = [entry.slug, f"{entry.slug}-{entry.source}"]
-    candidates += [f"{entry.slug}-{entry.source}-{number}" for number in range(2, 1_000)]
-    for candidate in candidates:
-        if candidate not in taken and not await environments.slugs_taken(session, [candidate]):
-            return candidate
-    raise ArchiveUnreadable(f"{entry.source_name}: a thousand environments are named {entry.slug} already.")
+class Slugs:
+    """Names that are free, of which many are looked up at a time."""
 
+    def __init__(self, taken_of: Callable[[Sequence[str]], Awaitable[set[str]]]) -> None:
+        self._taken_of = taken_of
+        self._known: set[str] = set()
+        self._taken: set[str] = set()
 
-async def _free_problem_slug(session: AsyncSession, problem: Problem) -> str:
-    slug = slug_of(problem.name)
-    candidates = [
-        slug,
-        f"{slug}-{problem.source}",
-        *(f"{slug}-{problem.source}-{number}" for number in range(2, 1_000)),
-    ]
-    for candidate in candidates:
-        if not await problems.slugs_taken(session, [candidate]):
-            return candidate
-    raise ArchiveUnreadable(f"{problem.name}: a thousand problems are named {slug} already.")
+    async def look_up(self, slugs: Iterable[str]) -> None:
+        """Learn which of these are in use."""
+        if new := sorted(set(slugs) - self._known):
+            self._known.update(new)
+            self._taken |= await self._taken_of(new)
+
+    async def free(self, slug: str, source: str) -> str:
+        """The slug, with its source and then a number behind it where that is in use; it counts as in use from now on.
+
+        Raises:
+            ArchiveUnreadable: A thousand of the kind are in use.
+        """
+        for ending in ("", f"-{source}", *(f"-{source}-{number}" for number in range(2, 1_000))):
+            candidate = slug[: MAX_SLUG_CHARS - len(ending)] + ending
+            await self.look_up([candidate])
+            if candidate not in self._taken:
+                self._taken.add(candidate)
+                return candidate
+        raise ArchiveUnreadable(f"A thousand names begin with {slug} already: rename the problem.")
 
 
 def create(session: AsyncSession, entry: Entry, slug: str, digest: str) -> Environment:

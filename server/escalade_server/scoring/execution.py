@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from escalade_sandbox.types import Job, JobResult, Sandbox, SandboxBusy, SandboxError
-from escalade_server.errors import SandboxFailed, SandboxQueueFull
+from escalade_sandbox.types import InvalidJob, Job, JobResult, Sandbox, SandboxBusy, SandboxError
+from escalade_server.errors import ProgramUnfit, SandboxFailed, SandboxQueueFull
 
 
 async def run(sandbox: Sandbox, job: Job) -> JobResult:
@@ -16,9 +16,12 @@ async def run(sandbox: Sandbox, job: Job) -> JobResult:
     Raises:
         SandboxFailed: The sandbox cannot be reached or failed twice.
         SandboxQueueFull: Its queue is full.
+        ProgramUnfit: No sandbox could run it.
     """
     try:
         return await sandbox.run(job)
+    except InvalidJob as fault:
+        raise ProgramUnfit(f"A program cannot be run as it is: {fault}") from fault
     except SandboxBusy as busy:
         raise SandboxQueueFull(
             "The sandbox's queue is full; try again shortly.", retry_after_s=busy.retry_after_s

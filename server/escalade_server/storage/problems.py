@@ -6,13 +6,14 @@ Guarantee: lists never load the problems' documents, which may be megabytes each
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
-from escalade_server.storage.statements import among
-from escalade_server.storage.tables import Problem, Verification
+from escalade_server.storage.statements import among, by_code_point
+from escalade_server.storage.tables import Environment, Problem, Verification
 
 _LIGHT = defer(Problem.document)
 
@@ -48,17 +49,34 @@ async def search(
     limit: int | None = None,
 ) -> list[Problem]:
     """Problems that pass every filter given, in the order of their slugs; without their documents."""
-    query = select(Problem).order_by(Problem.slug).options(_LIGHT)
+    slug = by_code_point(session, Problem.slug)
+    query = select(Problem).order_by(slug).options(_LIGHT)
     if sources is not None:
         query = query.where(Problem.source.in_(sources))
     if outcomes is not None:
         named = Problem.outcome.in_([one for one in outcomes if one is not None])
         query = query.where(named | Problem.outcome.is_(None) if None in outcomes else named)
     if after is not None:
-        query = query.where(Problem.slug > after)
+        query = query.where(slug > after)
     if limit is not None:
         query = query.limit(limit)
     return list(await session.scalars(query))
+
+
+async def tests_behind(session: AsyncSession, environment: Environment) -> list[Any]:
+    """The fixed tests of the problem that an environment was made of, as they are stored.
+
+    None for an environment that came whole, or whose problem has been renewed since.
+    """
+    document = await session.scalar(
+        select(Problem.document).where(
+            Problem.source == environment.source,
+            Problem.source_name == environment.source_name,
+            Problem.environment == environment.slug,
+            Problem.outcome.is_not(None),
+        )
+    )
+    return document.get("tests", []) if document is not None else []
 
 
 async def set_outcome(

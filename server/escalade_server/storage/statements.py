@@ -34,6 +34,8 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from escalade_server.storage.tables import Base
 
+_TURN = 0x657363616C616465
+"""What PostgreSQL's advisory locks of this server are told apart by: its name in ASCII."""
 _NO_ORM = {"synchronize_session": False, "preserve_rowcount": True}
 
 
@@ -129,6 +131,15 @@ def pairs_among(
         rows = func.unnest(*arrays).table_valued("first", "second").render_derived(name="pairs")
         given = select(rows.c.first, rows.c.second)
     return tuple_(*columns).in_(given)
+
+
+async def take_turns(session: AsyncSession) -> None:
+    """Wait until no other transaction that came here goes on, for what two at once would both find missing and make.
+
+    SQLite has one writer at a time as it is.
+    """
+    if not _embedded(session):
+        await session.execute(select(func.pg_advisory_xact_lock(_TURN)))
 
 
 def _listed(values: Sequence[Any]) -> TableValuedAlias:

@@ -215,9 +215,15 @@ async def _chosen(session: AsyncSession, request: SynthesisRequest) -> Chosen:
 
 
 async def _named(session: AsyncSession, names: list[str]) -> Chosen:
-    known: dict[str, Any] = dict(await problems.by_slugs(session, names))
-    # A problem that has become an environment has mostly given it its name: the environment is meant then.
-    known |= await environments.by_slugs(session, names)
+    waiting = await problems.by_slugs(session, names)
+    known: dict[str, Any] = dict(waiting)
+    for name, one in (await environments.by_slugs(session, names)).items():
+        # A problem that has become an environment has mostly given it its name: the environment is meant then, unless
+        # the problem has been renewed since.
+        problem = waiting.get(name)
+        renewed = problem is not None and _is_open(problem) and _origin(problem) == _origin(one)
+        if not renewed:
+            known[name] = one
     if missing := [name for name in names if name not in known]:
         raise InvalidRequest(
             f"`names`: there is neither a problem nor an environment named {missing[0]!r}: see GET /v1/problems and "
@@ -247,6 +253,10 @@ async def _everything(session: AsyncSession, request: SynthesisRequest) -> Chose
     rows += [row for row in await problems.search(session, sources=sources) if request.again or _is_open(row)]
     wanted = set(request.tags)
     return [row for row in rows if not wanted or wanted & set(row.tags)]
+
+
+def _origin(row: tables.Problem | tables.Environment) -> tuple[str, str]:
+    return row.source, row.source_name
 
 
 def _is_open(row: tables.Problem) -> bool:

@@ -7,6 +7,7 @@ a version that came meanwhile are never overwritten; the report is kept all the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from escalade.types import SynthesisOutcome
 from escalade_server.problems import service
@@ -14,6 +15,7 @@ from escalade_server.problems.definition import version_of
 from escalade_server.storage import environments, problems, tables
 from escalade_server.storage.clock import new_id, now
 from escalade_server.storage.sessions import AsyncSession
+from escalade_server.storage.statements import take_turns
 from escalade_server.storage.tables import Environment, Verification
 from escalade_server.synthesis.pipeline import Synthesis
 
@@ -103,12 +105,12 @@ async def _row_of(session: AsyncSession, made: Synthesis, item: tables.Synthesis
     assert entry is not None
     assert report is not None
     assert made.examined is not None
+    await take_turns(session)
     existing = (await environments.by_source(session, entry.source, [entry.source_name])).get(entry.source_name)
     # What was verified comes first, also where less of it is served in the end.
     verified = entry.model_copy(update={"definition": made.examined})
     if existing is None:
-        taken = await environments.slugs_taken(session, [entry.slug])
-        slug = await service.free_slug(session, verified, taken)
+        slug = await service.Slugs(partial(environments.slugs_taken, session)).free(entry.slug, entry.source)
         row = service.create(session, verified, slug, report.version)
         session.add(row)
     else:

@@ -23,11 +23,12 @@ from escalade_server.errors import (
     LlmBudgetSpent,
     LlmRefused,
     LlmUnavailable,
+    ProgramUnfit,
     SandboxFailed,
     SandboxQueueFull,
 )
 from escalade_server.problems.definition import Definition, Entry
-from escalade_server.problems.problem import Problem, problem_of_entry
+from escalade_server.problems.problem import FixedTest, Problem, problem_of_entry
 from escalade_server.settings import Settings
 from escalade_server.storage import environments, jobs, problems, tables
 from escalade_server.storage.clock import new_id, now
@@ -218,6 +219,9 @@ class Worker:
             # Others may need no LLM; this one waits for `resume`.
             run.fault, run.llm_failed = error.detail, True
             return
+        except ProgramUnfit as error:
+            # One problem's fault, which no pause would mend.
+            made = Synthesis("unsuited", "solutions", error.detail)
         except EscaladeError as error:
             run.fault, run.llm_failed = error.detail, False
             return
@@ -273,7 +277,10 @@ class Worker:
                 tags=tuple(environment.tags),
                 definition=Definition.model_validate(version.definition),
             )
-            return problem_of_entry(entry), None, None
+            # The tests that its source has, without which a single reference would no longer do.
+            tests = await problems.tests_behind(session, environment)
+            fixed = tuple(FixedTest.model_validate(test) for test in tests)
+            return problem_of_entry(entry).model_copy(update={"tests": fixed}), None, None
 
     async def _settle(self, run: _Run, item: tables.SynthesisItem, made: Synthesis, digest: str | None) -> None:
         async with self._database.write() as session:

@@ -229,6 +229,10 @@ def program_folder(files: SourceFiles, folder: str) -> Code:
         main = next((name for name in ("__main__.py", "main.py") if name in names), None)
     if main is None:
         raise PackageError(files.entry, folder, "programs of several source files are not supported; make it one file")
+    if main == "__main__.py" and "main.py" in names:
+        raise PackageError(
+            files.entry, folder, "what begins is run as main.py here; give the module main.py another name"
+        )
     if len(python) > 1:
         source = files.source(names[main])
         modules = {name: files.source(path) for name, path in names.items() if name != main and "/" not in name}
