@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import os
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Coroutine, Generator, Iterator
 from concurrent.futures import CancelledError, Future
@@ -27,6 +28,7 @@ Result = TypeVar("Result")
 
 DEPTH_MOST = 64
 """Deeper than this, the curriculum would hardly see outcomes before it draws."""
+FORKED = "a stream of batches cannot go on in a forked process: open another there"
 CLOSED = "the client has been closed, and its streams with it"
 
 
@@ -119,6 +121,7 @@ class LoopThread:
         self._lock = threading.Lock()
         self._under_way: Future[Any] | None = None
         self._over = False
+        self._process = os.getpid()
         self._stopping = asyncio.Event()
         # A daemon, since a stream that is never closed must not keep the program alive; `stop` ends it before that.
         self._thread = threading.Thread(target=self._serve, name="escalade-ahead", daemon=True)
@@ -133,8 +136,11 @@ class LoopThread:
         """Do this in the loop, and wait for it; one thing at a time.
 
         Raises:
-            RuntimeError: The thread was stopped.
+            RuntimeError: The thread was stopped, or is another process's.
         """
+        if os.getpid() != self._process:
+            work.close()
+            raise RuntimeError(FORKED)
         loop, _ = self._opened.result()
         with self._lock:
             if self._over:
@@ -149,6 +155,8 @@ class LoopThread:
     def stop(self) -> None:
         """End all that goes on in the loop, and the thread; more than once does no harm."""
         atexit.unregister(self.stop)
+        if os.getpid() != self._process:
+            return
         if self._opened.exception() is None:
             with self._lock:
                 if not self._over:

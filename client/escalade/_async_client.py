@@ -19,6 +19,7 @@ from pydantic import JsonValue
 
 from escalade import _ahead, _async_runs, _async_syntheses, _base, _reports, _requests, _retry
 from escalade._fields import ProgramFields, ScoringFields
+from escalade._reports import Part
 from escalade._requests import Answer, Call, Item, NewStatus
 from escalade.types import (
     AnswerType,
@@ -48,6 +49,8 @@ _NONE = nullcontext()
 class AsyncClient(_async_runs.AsyncRunMethods, _async_syntheses.AsyncSynthesisMethods):
     """Talks to an Escalade server from one event loop; close it, or use it as an asynchronous context manager.
 
+    A forked process may use it in an event loop of its own, over connections of its own.
+
     Lists come as iterators that fetch pages as they are needed.
 
     Args:
@@ -56,7 +59,9 @@ class AsyncClient(_async_runs.AsyncRunMethods, _async_syntheses.AsyncSynthesisMe
         timeout_s: Longest wait for a try to make progress, in seconds.
         deadline_s: Longest time for a call with all its tries, in seconds, from when it is first sent.
         max_concurrency: Most requests under way at once; further calls wait for their turn.
-        retries: Tries after the first, on connection errors and on 429, 502, 503 and 504.
+        retries: Most tries after the first, on failures that may pass (no connection, no answer in time, 429, 502, 503
+            and 504); default as many as `deadline_s` allows while the server is away (no connection, 502, 503, 504),
+            and 8 else.
         clock: Monotonic time in seconds.
         sleep: Pauses for some seconds.
         rng: Draws the jitter of the pauses.
@@ -89,11 +94,12 @@ class AsyncClient(_async_runs.AsyncRunMethods, _async_syntheses.AsyncSynthesisMe
         timeout_s: float = 120.0,
         deadline_s: float = 600.0,
         max_concurrency: int = _base.MAX_CONCURRENCY,
-        retries: int = 8,
+        retries: int | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         rng: random.Random | None = None,
     ) -> None:
+        self._sleep = sleep
         super().__init__(
             url,
             key,
@@ -104,8 +110,9 @@ class AsyncClient(_async_runs.AsyncRunMethods, _async_syntheses.AsyncSynthesisMe
             clock=clock,
             rng=rng,
         )
-        self._sleep = sleep
-        self._slots = asyncio.Semaphore(max_concurrency)
+
+    def _connect(self) -> None:
+        self._slots = asyncio.Semaphore(self._max_concurrency)
         self._ahead: set[asyncio.Task[None]] = set()
         self._http = httpx.AsyncClient(**self._http_options())
 
@@ -119,6 +126,7 @@ class AsyncClient(_async_runs.AsyncRunMethods, _async_syntheses.AsyncSynthesisMe
 
     async def close(self) -> None:
         """End the streams of batches, and close all connections."""
+        _base.closed(self)
         await _ahead.end_all(self._ahead)
         await self._http.aclose()
 
@@ -229,7 +237,7 @@ class AsyncClient(_async_runs.AsyncRunMethods, _async_syntheses.AsyncSynthesisMe
             program: How the items of mode `program` are judged.
             scoring: How answers are read and scored; default as in a run without settings.
         """
-        return _reports.merge_scores(await self._all(_reports.score(items, program, scoring)))
+        return _reports.merge_scores(await self._all(_reports.score(items, program, scoring, self._limit)))
 
     async def import_archive(
         self,
@@ -303,12 +311,18 @@ class AsyncClient(_async_runs.AsyncRunMethods, _async_syntheses.AsyncSynthesisMe
                 yield item
             following = _requests.next_page(following, page)
 
-    async def _all(self, calls: Sequence[Call[Answer]]) -> list[Answer]:
-        answers = await asyncio.gather(*(self._send(call) for call in calls), return_exceptions=True)
-        for answer in answers:
-            if isinstance(answer, BaseException):
-                raise answer
-        return [answer for answer in answers if not isinstance(answer, BaseException)]
+    async def _all(self, parts: Sequence[Part[Answer]]) -> list[Answer]:
+        flow = _reports.sending(parts, self._limit)
+        replies: Any = None
+        while True:
+            try:
+                sent = [self._send_part(part) for part in flow.send(replies)]
+            except StopIteration as stop:
+                return stop.value  # type: ignore[no-any-return]
+            replies = await asyncio.gather(*sent, return_exceptions=True)
+
+    async def _send_part(self, part: Part[Answer]) -> Answer:
+        return await self._send(part.call)
 
     async def _drive(self, flow: _retry.Flow[Answer], slots: AbstractAsyncContextManager[None] = _NONE) -> Answer:
         reply: Any = None

@@ -12,6 +12,7 @@ from typing import Unpack
 
 from escalade import _ahead, _base, _reports, _requests, _retry
 from escalade._fields import ForkFields, RunFields
+from escalade._reports import Part
 from escalade._requests import Answer, Call, Item
 from escalade.types import (
     ActiveMember,
@@ -41,7 +42,7 @@ class AsyncRunMethods(_base.BaseClient, ABC):
     def _items(self, call: Call[Page[Item]]) -> AsyncIterator[Item]: ...
 
     @abstractmethod
-    async def _all(self, calls: Sequence[Call[Answer]]) -> list[Answer]: ...
+    async def _all(self, parts: Sequence[Part[Answer]]) -> list[Answer]: ...
 
     @abstractmethod
     async def _drive(self, flow: _retry.Flow[Answer]) -> Answer: ...
@@ -177,14 +178,15 @@ class AsyncRunMethods(_base.BaseClient, ABC):
     async def report(self, run: str, attempts: Iterable[AttemptReport]) -> AttemptResults:
         """Report rollouts, in any number; the outcomes are in the order of the attempts.
 
-        A big report is sent in parts, side by side. Where a part fails the others are still sent, and the first
-        failure is raised; the whole report may then be sent again, which changes nothing for what had gone in.
+        A big report is sent in parts, side by side, and in smaller ones where the server, or a proxy before it, refuses
+        their length. Where a part fails the others are still sent, and the first failure is raised; the whole report
+        may then be sent again, which changes nothing for what had gone in.
 
         Raises:
             Conflict: A rollout was already reported with other content.
             NotFound: The run has no such group.
         """
-        return _reports.merge_results(await self._all(_reports.report(run, attempts)))
+        return _reports.merge_results(await self._all(_reports.report(run, attempts, self._limit)))
 
     def controllers(self, run: str, *, limit: int | None = None) -> AsyncIterator[Controller]:
         """List the difficulty state of each of a run's environments."""

@@ -1,19 +1,22 @@
 """What both clients share: address, key, patience and the options of the HTTP library.
 
-Guarantee: the two clients differ only in how they send, pause and run side by side.
+Guarantee: the two clients differ only in how they send, pause and run side by side. A forked process has connections of
+its own.
 """
 
 from __future__ import annotations
 
+import os
 import random
 import ssl
+import weakref
 from collections.abc import Callable
 from importlib import metadata
 from typing import TypedDict
 
 import httpx
 
-from escalade import _listening, _requests, _retry
+from escalade import _listening, _reports, _requests, _retry
 from escalade._requests import Answer, Call
 from escalade.errors import InvalidRequest
 from escalade.settings import resolve_endpoint
@@ -37,6 +40,26 @@ class HTTPOptions(TypedDict):
     verify: ssl.SSLContext | bool
 
 
+_open_clients: weakref.WeakSet[BaseClient] = weakref.WeakSet()
+_inherited: list[object] = []
+"""A parent's connections. They are kept as they are: closing one may say goodbye to the server in the parent's name."""
+
+
+def _begin_anew() -> None:
+    """In a forked process: two that read from one connection get each other's answers."""
+    for client in tuple(_open_clients):
+        _inherited.append(vars(client).copy())
+        client._connect()
+
+
+def closed(client: BaseClient) -> None:
+    """Note that a client is closed, and so stays in a forked process."""
+    _open_clients.discard(client)
+
+
+os.register_at_fork(after_in_child=_begin_anew)
+
+
 class BaseClient:
     """Settings of a client, and the flows that its calls follow."""
 
@@ -48,20 +71,27 @@ class BaseClient:
         timeout_s: float,
         deadline_s: float,
         max_concurrency: int,
-        retries: int,
+        retries: int | None,
         clock: Callable[[], float],
         rng: random.Random | None,
     ) -> None:
-        if timeout_s <= 0 or deadline_s <= 0 or max_concurrency < 1 or retries < 0:
+        if timeout_s <= 0 or deadline_s <= 0 or max_concurrency < 1 or (retries or 0) < 0:
             raise InvalidRequest(
                 "`timeout_s` and `deadline_s` are above 0, `max_concurrency` at least 1, `retries` at least 0"
             )
         self._endpoint = resolve_endpoint(url, key)
         self._policy = _retry.RetryPolicy(retries=retries, timeout_s=timeout_s, deadline_s=deadline_s)
         self._max_concurrency = max_concurrency
+        self._limit = _reports.Limit()
         self._clock = clock
         # Jitter must differ between the ranks of one training run, whatever they seeded.
         self._rng = rng if rng is not None else random.SystemRandom()
+        self._connect()
+        _open_clients.add(self)
+
+    def _connect(self) -> None:
+        """Make what must not be shared with another process: connections, locks, streams under way."""
+        raise NotImplementedError
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._endpoint.url!r})"

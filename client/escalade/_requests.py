@@ -62,6 +62,8 @@ Answer = TypeVar("Answer")
 Item = TypeVar("Item", bound=BaseModel)
 Body = TypeVar("Body", bound=BaseModel)
 NewStatus = Literal["quarantined", "withdrawn", "unverified"]
+TOO_LONG = 413
+"""Status of a body that is longer than the server, or a proxy before it, takes."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,14 @@ def environment(name: str) -> Call[EnvironmentDetail]:
 def instances(name: str, **fields: Any) -> Call[InstanceList]:
     """Build the call for instances; `fields` are those of `InstanceRequest`, None being left out."""
     body = _encode(_model(InstanceRequest, fields))
-    return _post(_path("environments", name, "instances"), InstanceList.model_validate_json, body)
+
+    def parse(body: bytes) -> InstanceList:
+        served = InstanceList.model_validate_json(body)
+        if any(one.environment != name for one in served.instances):
+            raise ValueError("instances of another environment")
+        return served
+
+    return _post(_path("environments", name, "instances"), parse, body)
 
 
 def set_status(name: str, status: NewStatus, reason: str) -> Call[EnvironmentDetail]:
@@ -164,7 +173,14 @@ def delete_run(run_id: str) -> Call[None]:
 def batch(run_id: str, cursor: int, groups: int | None, rollouts: int | None) -> Call[Batch]:
     """Build the call for a step's batch."""
     body = _encode(_model(BatchRequest, {"groups": groups, "rollouts": rollouts}))
-    return replace(_post(_batch_path(run_id, cursor), Batch.model_validate_json, body), method="PUT")
+
+    def parse(body: bytes) -> Batch:
+        served = Batch.model_validate_json(body)
+        if (served.run, served.cursor) != (run_id, cursor):
+            raise ValueError(f"batch {served.cursor} of {served.run}")
+        return served
+
+    return replace(_post(_batch_path(run_id, cursor), parse, body), method="PUT")
 
 
 def refill(run_id: str, cursor: int, number: int, groups: int | None, rollouts: int | None) -> Call[Batch]:

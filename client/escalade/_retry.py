@@ -26,6 +26,7 @@ logger = logging.getLogger("escalade")
 Result = TypeVar("Result")
 
 FIRST_POLL_S, SLOWEST_POLL_S = 0.1, 2.0
+RETRIES = 8
 FINISHED = ("succeeded", "failed", "cancelled")
 _BY_STATUS: dict[int, type[errors.EscaladeError]] = {
     401: errors.AuthenticationError,
@@ -44,8 +45,8 @@ _BY_STATUS: dict[int, type[errors.EscaladeError]] = {
 class RetryPolicy:
     """When to try again, and for how long."""
 
-    retries: int = 8
-    """Tries after the first."""
+    retries: int | None = None
+    """Tries after the first; None is `RETRIES`, or as many as the deadline allows while the server is away."""
     timeout_s: float = 120.0
     """Longest wait for one try to make progress."""
     deadline_s: float = 600.0
@@ -83,7 +84,8 @@ def attempts(
         EscaladeError: The last try's failure.
     """
     start_s = clock()
-    tried = 0
+    tried = counted = 0
+    most = RETRIES if policy.retries is None else policy.retries
     while True:
         left_s = max(policy.deadline_s - (clock() - start_s), 0.001)
         reply = yield Exchange(call, min(policy.timeout_s, left_s))
@@ -93,13 +95,15 @@ def attempts(
         if tried and call.method == "DELETE" and isinstance(failure, errors.NotFound):
             # An earlier try did it, and only its answer was lost.
             return call.parse(b"")
-        if not call.retry or tried >= policy.retries or not _transient(failure):
+        counts = policy.retries is not None or not isinstance(failure, AWAY)
+        if not call.retry or (counts and counted >= most) or not _transient(failure):
             raise failure
         pause_s = backoff_s(tried, failure.retry_after_s, policy=policy, rng=rng)
         if clock() - start_s + pause_s >= policy.deadline_s:
             raise failure
         tried += 1
-        logger.warning("%s; try %d of %d in %.1f s", failure, tried + 1, policy.retries + 1, pause_s)
+        counted += counts
+        logger.warning("%s; try %d in %.1f s", failure, tried + 1, pause_s)
         yield Wait(pause_s)
 
 
@@ -107,7 +111,7 @@ def backoff_s(tried: int, retry_after_s: float | None, *, policy: RetryPolicy, r
     """How long to pause after `tried` earlier tries: full jitter, or a little more than the server asks for."""
     if retry_after_s is not None:
         return retry_after_s + rng.uniform(0, policy.base_s)
-    return rng.uniform(0, min(policy.cap_s, policy.base_s * 2.0**tried))
+    return rng.uniform(0, min(policy.cap_s, policy.base_s * 2.0 ** min(tried, 30)))
 
 
 def finished_job(first: Call[Job], *, deadline_s: float, clock: Callable[[], float]) -> Flow[Job]:
@@ -158,6 +162,12 @@ def _from_response(response: httpx.Response, url: str) -> errors.EscaladeError:
         problem = Problem.model_validate_json(response.content)
     except ValidationError:
         # Not ours: a proxy's page, or another server at this address.
+        if status == _requests.TOO_LONG:
+            detail = (
+                f"{url} answered 413: a body of {len(response.request.content)} bytes is longer than a proxy before "
+                "the server takes; raise its limit (nginx: `client_max_body_size`) or ESCALADE_MAX_BODY_BYTES"
+            )
+            return kind(detail, code="http_413", status=status)
         detail = f"{url} answered {status} {response.reason_phrase} without saying why; is it an Escalade server?"
         return kind(detail, code=f"http_{status}", status=status, retry_after_s=wait_s)
     detail = problem.detail or problem.title
@@ -166,6 +176,8 @@ def _from_response(response: httpx.Response, url: str) -> errors.EscaladeError:
 
 CURABLE = (errors.ConnectionFailed, errors.Timeout, errors.RateLimited, errors.Unavailable)
 """What time alone may cure."""
+AWAY = (errors.ConnectionFailed, errors.Unavailable)
+"""What a restart of the server looks like."""
 
 
 def _transient(failure: errors.EscaladeError) -> bool:

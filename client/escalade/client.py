@@ -10,8 +10,8 @@ import random
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -21,7 +21,9 @@ from pydantic import JsonValue
 from escalade import _ahead, _base, _reports, _requests, _retry, _runs, _syntheses
 from escalade._async_client import AsyncClient
 from escalade._fields import ProgramFields, ScoringFields
+from escalade._reports import Part
 from escalade._requests import Answer, Call, Item, NewStatus
+from escalade._side_by_side import side_by_side
 from escalade.types import (
     AnswerType,
     Batch,
@@ -50,6 +52,8 @@ __all__ = ["AsyncClient", "Client"]
 class Client(_runs.RunMethods, _syntheses.SynthesisMethods):
     r"""Talks to an Escalade server. Safe to share between threads; close it, or use it as a context manager.
 
+    A forked process may go on with it, over connections of its own; streams of batches are to be opened anew there.
+
     Lists come as iterators that fetch pages as they are needed.
 
     Args:
@@ -58,7 +62,9 @@ class Client(_runs.RunMethods, _syntheses.SynthesisMethods):
         timeout_s: Longest wait for a try to make progress, in seconds.
         deadline_s: Longest time for a call with all its tries, in seconds, from when it is first sent.
         max_concurrency: Most requests under way at once; further calls wait for their turn.
-        retries: Tries after the first, on connection errors and on 429, 502, 503 and 504.
+        retries: Most tries after the first, on failures that may pass (no connection, no answer in time, 429, 502, 503
+            and 504); default as many as `deadline_s` allows while the server is away (no connection, 502, 503, 504),
+            and 8 else.
         clock: Monotonic time in seconds.
         sleep: Pauses for some seconds.
         rng: Draws the jitter of the pauses.
@@ -106,11 +112,12 @@ class Client(_runs.RunMethods, _syntheses.SynthesisMethods):
         timeout_s: float = 120.0,
         deadline_s: float = 600.0,
         max_concurrency: int = _base.MAX_CONCURRENCY,
-        retries: int = 8,
+        retries: int | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = time.sleep,
         rng: random.Random | None = None,
     ) -> None:
+        self._sleep = sleep
         super().__init__(
             url,
             key,
@@ -121,8 +128,9 @@ class Client(_runs.RunMethods, _syntheses.SynthesisMethods):
             clock=clock,
             rng=rng,
         )
-        self._sleep = sleep
-        self._slots = threading.BoundedSemaphore(max_concurrency)
+
+    def _connect(self) -> None:
+        self._slots = threading.BoundedSemaphore(self._max_concurrency)
         self._ahead: set[_ahead.LoopThread] = set()
         self._http = httpx.Client(**self._http_options())
 
@@ -136,6 +144,7 @@ class Client(_runs.RunMethods, _syntheses.SynthesisMethods):
 
     def close(self) -> None:
         """End the streams of batches, and close all connections."""
+        _base.closed(self)
         for thread in tuple(self._ahead):
             thread.stop()
         self._http.close()
@@ -247,7 +256,7 @@ class Client(_runs.RunMethods, _syntheses.SynthesisMethods):
             program: How the items of mode `program` are judged.
             scoring: How answers are read and scored; default as in a run without settings.
         """
-        return _reports.merge_scores(self._all(_reports.score(items, program, scoring)))
+        return _reports.merge_scores(self._all(_reports.score(items, program, scoring, self._limit)))
 
     def import_archive(
         self,
@@ -326,12 +335,18 @@ class Client(_runs.RunMethods, _syntheses.SynthesisMethods):
             yield from page.items
             following = _requests.next_page(following, page)
 
-    def _all(self, calls: Sequence[Call[Answer]]) -> list[Answer]:
-        if len(calls) < 2:
-            return [self._send(call) for call in calls]
-        with ThreadPoolExecutor(min(len(calls), self._max_concurrency), "escalade") as threads:
-            futures = [threads.submit(self._send, call) for call in calls]
-        return [future.result() for future in futures]
+    def _all(self, parts: Sequence[Part[Answer]]) -> list[Answer]:
+        flow = _reports.sending(parts, self._limit)
+        replies: Any = None
+        while True:
+            try:
+                jobs = [partial(self._send_part, part) for part in flow.send(replies)]
+            except StopIteration as stop:
+                return stop.value  # type: ignore[no-any-return]
+            replies = side_by_side(jobs, self._max_concurrency)
+
+    def _send_part(self, part: Part[Answer]) -> Answer:
+        return self._send(part.call)
 
     def _drive(self, flow: _retry.Flow[Answer]) -> Answer:
         reply: Any = None

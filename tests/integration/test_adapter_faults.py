@@ -98,7 +98,7 @@ def scored(outcome: str) -> Callable[[dict[str, Any]], Answer]:
 
     def answer(document: dict[str, Any]) -> Answer:
         outcomes = [
-            {"group": one["group"], "rollout": place, "outcome": outcome, **score}
+            {"group": one["group"], "rollout": one.get("rollout", place), "outcome": outcome, **score}
             for place, one in enumerate(document.get("attempts", []))
         ]
         outcomes += [{"instance": one["instance"], "outcome": outcome, **score} for one in document.get("items", [])]

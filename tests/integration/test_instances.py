@@ -132,6 +132,7 @@ async def test_long_completions_and_bodies_are_refused_by_size(api: httpx.AsyncC
     assert len(long.text) < 1_000
     huge = await api.post("/v1/scores", content=b"x" * (9 << 20))
     assert (huge.status_code, huge.json()["code"]) == (413, "body_too_large")
+    assert "ESCALADE_MAX_BODY_BYTES" in huge.json()["detail"]
     malformed = await api.post("/v1/scores", content=b"{", headers={"Content-Type": "application/json"})
     assert (malformed.status_code, malformed.json()["code"]) == (400, "malformed_body")
 

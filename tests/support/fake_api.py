@@ -65,6 +65,8 @@ class FakeApi:
         self.faults: list[Fault | None] = []
         # Attempts and scores wait here for each other.
         self.barrier: threading.Barrier | None = None
+        # The longest body that is taken, and what a longer one gets.
+        self.longest: tuple[int, Fault] | None = None
         self.peak, self.page_size = 0, 2
         self.polls_until_done = 0
         self.job_error: str | None = None
@@ -370,6 +372,8 @@ def _handler(api: FakeApi) -> type[BaseHTTPRequestHandler]:
 
         def _outcome(self, request: Recorded) -> tuple[int | None, dict[str, str], Any]:
             fault = api.next_fault()
+            if api.longest is not None and request.body_bytes > api.longest[0]:
+                fault = api.longest[1]
             if fault is not None:
                 if fault.after:
                     api.answer(request)

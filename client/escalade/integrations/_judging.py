@@ -18,6 +18,7 @@ from functools import lru_cache, partial
 from typing import Any, TypeAlias
 
 from escalade._patience import patiently
+from escalade._retry import RETRIES
 from escalade.client import Client
 from escalade.errors import Conflict, InvalidRequest
 from escalade.integrations._aside import aside
@@ -91,7 +92,8 @@ def shared_client(url: str | None = None) -> Client:
     """One client per address and process, as the trainer's own workers call it from many threads at once."""
     with _clients_lock:
         if url not in _clients:
-            _clients[url] = Client(url)
+            # `patiently` waits for a server that is away, and says so.
+            _clients[url] = Client(url, retries=RETRIES)
         return _clients[url]
 
 

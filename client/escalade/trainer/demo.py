@@ -107,7 +107,7 @@ def show(options: Options, console: Console) -> None:
     backend = choose_backend(options.sandbox, console)
     with server.running(options.data, backend, log=options.data / "server.log") as started:
         _wait(started, backend, console)
-        with Client(started.url, started.key(), timeout_s=CALL_S) as client:
+        with Client(started.url, started.key(), retries=8, timeout_s=CALL_S) as client:
             learn(options, client, console)
 
 

@@ -72,7 +72,10 @@ class Envelope:
         read = 0
         while True:
             if size > self._max_body_bytes:
-                raise BodyTooLarge(f"The body is longer than {self._max_body_bytes} bytes: send it in parts.")
+                raise BodyTooLarge(
+                    f"The body is longer than {self._max_body_bytes} bytes: send it in parts, or raise "
+                    "ESCALADE_MAX_BODY_BYTES."
+                )
             if size > STRANGERS_BODY_BYTES and not trusted:
                 await _require_key(scope)
                 trusted = True

@@ -38,7 +38,8 @@ class _Unscoring(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.path.endswith("/attempts"):
             outcomes = [
-                {"group": one["group"], "rollout": place, "outcome": "error", "detail": "the sandbox is away"}
+                {"rollout": place, "outcome": "error", "detail": "the sandbox is away"}
+                | {name: one[name] for name in ("group", "rollout") if name in one}
                 for place, one in enumerate(json.loads(body)["attempts"])
             ]
             self._answer(200, json.dumps({"outcomes": outcomes, "closed": []}).encode())

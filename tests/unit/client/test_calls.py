@@ -1,10 +1,14 @@
 """What each method sends and gives back, for both clients."""
 
 import asyncio
+import signal
+import subprocess
+import sys
 import threading
+import time
 
 import pytest
-from fake_api import KEY, VERSION
+from fake_api import KEY, VERSION, Fault
 
 import escalade
 from escalade import _reports
@@ -182,6 +186,37 @@ async def test_a_big_report_is_split_by_bytes(call, api):
     assert max(part.body_bytes for part in parts) <= _reports.MAX_BODY_BYTES + 100
 
 
+OURS = Fault(413, "body_too_large", "raise ESCALADE_MAX_BODY_BYTES")
+NGINX = Fault(413, raw=b"<html><h1>413 Request Entity Too Large</h1></html>")
+
+
+@pytest.mark.parametrize("refusal", [OURS, NGINX], ids=["ours", "nginx"])
+async def test_a_report_that_is_too_long_goes_in_smaller_parts(call, api, refusal):
+    run = await call("create_run", "qwen")
+    api.longest = (2**20, refusal)
+    sent = attempts(160, text="x" * 36_000)
+    results = await call("report", run.run, sent)
+    assert [(o.group, o.rollout) for o in results.outcomes] == [(a.group, a.rollout) for a in sent]
+    assert sorted(results.closed) == sorted({attempt.group for attempt in sent})
+    # The client has learnt.
+    api.requests.clear()
+    scores = await call("score", [ScoreItem(instance=f"ins_{i}", completion="x" * 36_000) for i in range(160)])
+    assert [outcome.instance for outcome in scores.outcomes] == [f"ins_{i}" for i in range(160)]
+    assert len(api.requests) > 5
+    assert max(request.body_bytes for request in api.requests) <= 2**20
+
+
+@pytest.mark.parametrize("refusal", [OURS, NGINX], ids=["ours", "nginx"])
+async def test_an_attempt_that_is_too_long_by_itself_names_the_settings(call, api, refusal):
+    run = await call("create_run", "qwen")
+    api.longest = (2**20, refusal)
+    sent = [*attempts(4), AttemptReport(group="0.0", rollout=4, completion="x" * 2**21)]
+    with pytest.raises(escalade.InvalidRequest, match="ESCALADE_MAX_BODY_BYTES") as caught:
+        await call("report", run.run, sent)
+    assert caught.value.status == 413
+    assert len(api.attempts) == 4
+
+
 async def test_the_parts_of_a_report_are_sent_side_by_side(call, api):
     run = await call("create_run", "qwen")
     # No part is answered before four have arrived.
@@ -263,3 +298,81 @@ async def test_a_closed_client_leaves_no_connection_behind(api):
         client.environment("knapsack")
     with pytest.raises(RuntimeError, match="closed"):
         client.environment("knapsack")
+
+
+FORKED = """
+import asyncio, os, sys
+import escalade
+
+class Blocking:
+    def __init__(self, *args):
+        self.client = escalade.AsyncClient(*args, retries=0)
+    def __getattr__(self, name):
+        return lambda *args: asyncio.run(getattr(self.client, name)(*args))
+
+client = (Blocking if sys.argv[3] == "async" else escalade.Client)(*sys.argv[1:3])
+run = client.create_run("forked").run
+for rollout in range(2):
+    if os.fork() == 0:
+        text = f"boxed{{{rollout}}}"
+        report = escalade.AttemptReport(group="0.0", rollout=rollout, completion=text)
+        (outcome,) = client.report(run, [report]).outcomes
+        sys.exit((outcome.rollout, outcome.score) != (rollout, float(rollout)))
+print([os.wait()[1] for _ in range(2)])
+if sys.argv[3] == "sync":
+    print(client.run(run).run == run)
+"""
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_forked_processes_get_their_own_answers(api, kind):
+    # Neither is answered before both have arrived, so that a connection in common would hold both up.
+    api.barrier = threading.Barrier(2)
+    done = run_script(FORKED, api, kind)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split("\n")[0] == "[0, 0]"
+    assert "False" not in done.stdout
+
+
+def test_a_client_that_was_closed_stays_closed_in_a_fork(api):
+    done = run_script(
+        "import escalade, os, sys\n"
+        "client = escalade.Client(*sys.argv[1:3])\n"
+        "client.close()\n"
+        "if os.fork() == 0:\n"
+        "    try:\n"
+        "        client.environment('knapsack')\n"
+        "    except RuntimeError as error:\n"
+        "        sys.exit('closed' not in str(error))\n"
+        "print(os.wait()[1])\n",
+        api,
+    )
+    assert (done.stdout.strip(), done.stderr) == ("0", "")
+
+
+def run_script(code, api, *arguments):
+    return subprocess.run(
+        [sys.executable, "-c", code, api.url, KEY, *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_an_interrupt_ends_a_report_in_parts(api):
+    code = (
+        "import escalade, sys\n"
+        "with escalade.Client(*sys.argv[1:3]) as client:\n"
+        "    client.report('run_0', [\n"
+        "        escalade.AttemptReport(group='0.0', rollout=i, completion='1') for i in range(1200)\n"
+        "    ])\n"
+    )
+    api.fail_next(*[Fault(hang=True)] * 3)
+    with subprocess.Popen([sys.executable, "-c", code, api.url, KEY], stderr=subprocess.PIPE, text=True) as script:
+        deadline_s = time.monotonic() + 60
+        while len(api.requests) < 3 and time.monotonic() < deadline_s:
+            time.sleep(0.01)
+        script.send_signal(signal.SIGINT)
+        try:
+            # The server says nothing for 60 s.
+            _, words = script.communicate(timeout=30)
+        finally:
+            script.kill()
+    assert "KeyboardInterrupt" in words

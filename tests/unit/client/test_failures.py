@@ -1,13 +1,20 @@
 """Errors, retries and patience, for both clients."""
 
+import json
 import logging
 import pickle
+import random
 import socket
 
 import pytest
 from fake_api import KEY, Fault
 
 import escalade
+from escalade import _retry
+
+REPORT = escalade.AttemptReport(group="0.0", rollout=0, completion="1")
+NAMED = escalade.AttemptReport(group="0.0", report_id="mine", completion="1")
+ITEM = escalade.ScoreItem(instance="ins_0", completion="1")
 
 
 @pytest.mark.parametrize(
@@ -43,7 +50,7 @@ async def test_a_passing_failure_is_tried_again(call, api, time, fault, caplog):
         assert (await call("environment", "knapsack")).name == "knapsack"
     assert len(api.requests) == 3
     assert len(time.pauses_s) == 2
-    assert "try 2 of 9" in caplog.text
+    assert "try 2 in" in caplog.text
     assert KEY not in caplog.text
 
 
@@ -97,6 +104,38 @@ async def test_all_tries_end_by_the_deadline(sdk, api, time):
     with pytest.raises(escalade.Unavailable):
         await sdk(client, "environment", "knapsack")
     assert 5 < time.now_s - started_s < 30
+
+
+@pytest.mark.parametrize("fault", [Fault(502), Fault(503), Fault(504), Fault(drop=True)])
+async def test_a_server_that_is_away_is_waited_for_until_the_deadline(call, api, time, fault):
+    started_s = time.now_s
+    api.fail_next(*[fault] * 30)
+    assert (await call("environment", "knapsack")).name == "knapsack"
+    assert len(api.requests) == 31
+    assert 60 < time.now_s - started_s < 600
+    api.fail_next(*[fault] * 500)
+    started_s = time.now_s
+    with pytest.raises((escalade.Unavailable, escalade.ConnectionFailed)):
+        await call("environment", "knapsack")
+    assert 500 < time.now_s - started_s < 600
+
+
+async def test_a_server_that_is_there_and_refuses_is_not_waited_for_as_long(call, api):
+    api.fail_next(*[Fault(429)] * 100)
+    with pytest.raises(escalade.RateLimited):
+        await call("environment", "knapsack")
+    assert len(api.requests) == 9
+
+
+async def test_tries_during_an_outage_do_not_count_after_it(call, api):
+    api.fail_next(*[Fault(503)] * 20, Fault(429))
+    assert (await call("environment", "knapsack")).name == "knapsack"
+
+
+def test_pauses_keep_their_bound_however_long_an_outage_is():
+    policy, rng = _retry.RetryPolicy(), random.Random(7)
+    pauses_s = [_retry.backoff_s(tried, None, policy=policy, rng=rng) for tried in range(3_000)]
+    assert max(pauses_s) <= policy.cap_s
 
 
 async def test_a_creating_call_keeps_its_idempotency_key_through_its_tries(call, api):
@@ -187,6 +226,41 @@ async def test_an_answer_that_leaves_a_rollout_out_is_refused(call, api):
     attempt = escalade.AttemptReport(group="0.0", rollout=0, completion="1")
     with pytest.raises(escalade.UnexpectedResponse, match="0 outcomes for 1 items"):
         await call("report", "run_0", [attempt])
+
+
+SCORED = {"outcome": "scored", "score": 1.0, "accuracy": 1}
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "answer"),
+    [
+        ("report", ["run_0", [REPORT]], {"outcomes": [{"group": "0.0", "rollout": 1, **SCORED}], "closed": []}),
+        ("report", ["run_0", [REPORT]], {"outcomes": [{"group": "0.1", "rollout": 0, **SCORED}], "closed": []}),
+        ("report", ["run_0", [NAMED]], {"outcomes": [{"group": "0.1", "rollout": 0, **SCORED}], "closed": []}),
+        ("score", [[ITEM]], {"outcomes": [{"instance": "ins_1", **SCORED}]}),
+        ("batch", ["run_0", 3], {"run": "run_0", "cursor": 4, "groups": []}),
+        ("batch", ["run_0", 3], {"run": "run_1", "cursor": 3, "groups": []}),
+        ("refill", ["run_0", 3, 1], {"run": "run_0", "cursor": 4, "groups": []}),
+    ],
+)
+async def test_an_answer_to_another_question_is_refused(call, api, method, arguments, answer):
+    api.fail_next(Fault(200, raw=json.dumps(answer).encode()))
+    with pytest.raises(escalade.UnexpectedResponse, match="not of the Escalade API"):
+        await call(method, *arguments)
+
+
+async def test_instances_of_another_environment_are_refused(call, api):
+    served = await call("instances", "knapsack", level=0)
+    api.fail_next(Fault(200, raw=served.model_dump_json().encode()))
+    with pytest.raises(escalade.UnexpectedResponse, match="another environment"):
+        await call("instances", "sort-it", level=0)
+
+
+async def test_the_server_says_which_rollout_a_named_report_is(call, api):
+    api.fail_next(
+        Fault(200, raw=json.dumps({"outcomes": [{"group": "0.0", "rollout": 5, **SCORED}], "closed": []}).encode())
+    )
+    assert (await call("report", "run_0", [NAMED])).outcomes[0].rollout == 5
 
 
 @pytest.mark.parametrize("options", [{"timeout_s": 0}, {"deadline_s": -1}, {"max_concurrency": 0}, {"retries": -1}])

@@ -246,6 +246,28 @@ def test_a_program_that_never_closes_its_stream_ends(api):
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "0", "")
 
 
+def test_a_stream_does_not_go_on_in_a_forked_process(api):
+    code = (
+        "import escalade, os, sys\n"
+        "client = escalade.Client(sys.argv[1], sys.argv[2])\n"
+        "run = client.create_run('forked').run\n"
+        "batches = client.stream_batches(run)\n"
+        "next(batches)\n"
+        "if os.fork() == 0:\n"
+        "    try:\n"
+        "        next(batches)\n"
+        "    except RuntimeError as error:\n"
+        "        anew = [batch.cursor for batch in client.stream_batches(run, 1, stop=3)]\n"
+        "        sys.exit(('forked' in str(error), anew) != (True, [1, 2]))\n"
+        "print(os.wait()[1], next(batches).cursor)\n"
+        "client.close()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, api.url, KEY], capture_output=True, text=True, timeout=LIMIT_S, check=False
+    )
+    assert (done.stdout.strip(), done.stderr) == ("0 1", "")
+
+
 def test_a_stream_may_be_read_inside_a_running_event_loop(api):
     async def in_a_notebook():
         with escalade.Client(api.url, KEY) as client:
