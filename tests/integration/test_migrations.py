@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
 from escalade_server.errors import DatabaseBehind, DatabaseUnavailable
 from escalade_server.storage import migrations
@@ -49,6 +49,20 @@ async def test_a_database_behind_its_migrations_is_refused(empty_database_url: s
     try:
         with pytest.raises(DatabaseBehind, match="escalade migrate"):
             await migrations.require_head(database)
+    finally:
+        await database.close()
+
+
+async def test_a_database_of_a_newer_version_is_refused_with_another_remedy(database_url: str) -> None:
+    database = Database(database_url)
+    try:
+        async with database.write() as session:
+            await session.execute(text("update alembic_version set version_num = '9999'"))
+        for attempt in (migrations.require_head(database), migrations.upgrade(database_url)):
+            with pytest.raises(DatabaseBehind, match="newer version") as refused:
+                await attempt
+            assert "escalade migrate" not in refused.value.detail
+            assert "backup" in refused.value.detail
     finally:
         await database.close()
 
