@@ -134,6 +134,12 @@ def test_a_command_without_its_extra_says_how_to_get_it(process, environ, module
     assert f"needs {module}: run `pip install 'escalade[{extra}]'`" in line
 
 
+def test_the_doctor_names_an_extra_with_its_brackets(process):
+    done = process(f"import sys; sys.modules['docker'] = None; {MAIN}", "doctor")
+    assert done.returncode == 1
+    assert "needs docker: run `pip install 'escalade[sandbox]'`" in " ".join(done.stdout.split())
+
+
 def test_a_module_of_ours_that_is_missing_is_no_extra():
     error = ModuleNotFoundError("No module named 'escalade_server.gone'", name="escalade_server.gone")
     assert lacking(error) is None
