@@ -117,7 +117,8 @@ def build_image(
         The image's name.
 
     Raises:
-        SandboxUnavailable: There is no engine or no library for it, or the build failed; the message holds its last words.
+        SandboxUnavailable: There is no engine, its library is not installed, or the build failed; the message holds its
+            last words.
     """
     try:
         import requests
