@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
+from escalade_sandbox.image import no_library
 from escalade_sandbox.settings import default_cache_folder
-from escalade_sandbox.types import Sandbox
+from escalade_sandbox.types import Sandbox, SandboxUnavailable
 
 Backend = Literal["docker", "process", "http"]
 
@@ -40,13 +41,18 @@ def open_sandbox(
         cache_folder: Where compiled programs are kept for later processes (docker, process); None for nowhere.
 
     Raises:
+        SandboxUnavailable: The engine's library is not installed (docker).
         ValueError: No such backend, or the remote one without address or key.
     """
     if cache_folder == "default":
         cache_folder = default_cache_folder()
     if backend == "docker":
-        from escalade_sandbox.docker import DockerSandbox
-
+        try:
+            from escalade_sandbox.docker import DockerSandbox
+        except ModuleNotFoundError as error:
+            raise SandboxUnavailable(
+                f"{no_library(error)}, or set ESCALADE_SANDBOX_URL to a sandbox service's address"
+            ) from error
         return DockerSandbox(image=image, slots=slots, runtime=runtime, cache_folder=cache_folder)
     if backend == "process":
         from escalade_sandbox.process import ProcessSandbox

@@ -100,10 +100,10 @@ def serve(
 
     if settings.backend == "process" and host not in LOOPBACK:
         _fail("the process sandbox does not isolate; it is served on loopback addresses only")
-    sandbox = _open(settings)
     key = settings.key
 
     async def work() -> None:
+        sandbox = _open(settings)
         # Started here and not by the app alone, so that a missing engine is one line and not a traceback.
         await sandbox.start()
         try:

@@ -67,16 +67,24 @@ def extra_image() -> str:
     return f"{EXTRA_REPOSITORY}:{_digest(_sources(), _extra_sources())}"
 
 
+def no_library(error: ModuleNotFoundError) -> SandboxUnavailable:
+    """What to raise where the engine's library is not installed."""
+    return SandboxUnavailable(f"the docker sandbox needs {error.name}: run `pip install 'escalade[sandbox]'`")
+
+
 def is_built(name: str) -> bool:
     """Whether the engine has the image.
 
     Raises:
-        SandboxUnavailable: There is no engine.
+        SandboxUnavailable: There is no engine, or its library is not installed.
     """
-    import requests
-    from docker.errors import DockerException, ImageNotFound
+    try:
+        import requests
+        from docker.errors import DockerException, ImageNotFound
 
-    from escalade_sandbox.engine import no_engine, open_client
+        from escalade_sandbox.engine import no_engine, open_client
+    except ModuleNotFoundError as error:
+        raise no_library(error) from error
 
     try:
         with contextlib.closing(open_client(timeout_s=60)) as client:
@@ -109,12 +117,16 @@ def build_image(
         The image's name.
 
     Raises:
-        SandboxUnavailable: There is no engine, or the build failed; the message holds its last words.
+        SandboxUnavailable: There is no engine, its library is not installed, or the build failed; the message holds its
+            last words.
     """
-    import requests
-    from docker.errors import DockerException, ImageNotFound
+    try:
+        import requests
+        from docker.errors import DockerException, ImageNotFound
 
-    from escalade_sandbox.engine import open_client
+        from escalade_sandbox.engine import open_client
+    except ModuleNotFoundError as error:
+        raise no_library(error) from error
 
     tag = tag or (extra_image() if extra else default_image())
     mine = None

@@ -176,6 +176,8 @@ async def test_a_checker_that_cannot_run_makes_errors_that_may_be_replaced(
     assert (closed["errors"], closed["scored"], closed["right"]) == (2, 0, 0)
     again = (await trainer.post(f"/v1/runs/{run}/attempts", json={"attempts": reports})).json()
     assert [one["outcome"] for one in again["outcomes"]] == ["scored"] * 2
+    figures = (await api.get("/metrics")).text
+    assert all(f'escalade_outcomes_total{{outcome="{kind}"}} 2.0\n' in figures for kind in ("error", "scored")), figures
     changed = [reports[0] | {"completion": "\\boxed{2}"}]
     refused = await trainer.post(f"/v1/runs/{run}/attempts", json={"attempts": changed})
     assert refused.json()["code"] == "attempt_conflict"

@@ -165,3 +165,30 @@ async def test_a_changed_environment_is_in_the_pool_once_after_restores_and_in_f
         fork = (await trainer.post(f"/v1/runs/{run}/forks", json={"name": "branch"})).json()["run"]
         assert fork["pool_size"] == 5
         await serves_each_once(fork["run"], 0)
+
+
+async def test_the_metrics_count_how_rollouts_ended(
+    services: Services, trainer: httpx.AsyncClient, api: httpx.AsyncClient, start_run: Any
+) -> None:
+    run = (await start_run(rollouts=2, deadline_s=PAST_S))["run"]
+    batch = (await trainer.put(f"/v1/runs/{run}/batches/0", json={})).json()
+    reports = [{"group": group["group"], "rollout": 0, "completion": "\\boxed{0}"} for group in batch["groups"][:3]]
+    await trainer.post(f"/v1/runs/{run}/attempts", json={"attempts": reports})
+    again = await trainer.post(f"/v1/runs/{run}/attempts", json={"attempts": reports})
+    assert all(one["repeat"] for one in again.json()["outcomes"])
+    figures = (await api.get("/metrics")).text.splitlines()
+    assert 'escalade_outcomes_total{outcome="scored"} 3.0' in figures
+    assert 'escalade_outcomes_total{outcome="error"} 0.0' in figures
+    assert 'escalade_outcomes_total{outcome="expired"} 8.0' in figures, "a late report does not take it back"
+    slots = (await services.sandbox.health()).slots
+    assert {"escalade_sandbox_ready 1.0", f"escalade_sandbox_slots {slots:.1f}"} <= set(figures)
+
+
+async def test_the_metrics_name_routes_by_their_whole_path(api: httpx.AsyncClient) -> None:
+    for path in ("/v1/environments", "/v1/environments/nothing", "/healthz", "/nowhere"):
+        await api.get(path)
+    figures = (await api.get("/metrics")).text
+    for route, status in (
+        ("/v1/environments", 200), ("/v1/environments/{name}", 404), ("/healthz", 200), ("none", 404),
+    ):  # fmt: skip
+        assert f'escalade_request_seconds_count{{route="{route}",status="{status}"}} 1.0' in figures, figures

@@ -128,6 +128,20 @@ async def test_a_database_behind_its_migrations_is_refused(empty_database_url: s
         await database.close()
 
 
+async def test_a_database_of_a_newer_version_is_refused_with_another_remedy(database_url: str) -> None:
+    database = Database(database_url)
+    try:
+        async with database.write() as session:
+            await session.execute(text("update alembic_version set version_num = '9999'"))
+        for attempt in (migrations.require_head(database), migrations.upgrade(database_url)):
+            with pytest.raises(DatabaseBehind, match="newer version") as refused:
+                await attempt
+            assert "escalade migrate" not in refused.value.detail
+            assert "backup" in refused.value.detail
+    finally:
+        await database.close()
+
+
 async def test_a_database_that_is_not_there_is_told_so() -> None:
     database = Database("postgresql+psycopg://nobody:x@127.0.0.1:9/none")
     try:

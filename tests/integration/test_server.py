@@ -48,6 +48,9 @@ def escalade(data: Path, *arguments: str, **variables: str) -> subprocess.Comple
     [
         ({"ESCALADE_DATABASE_URL": "postgresql://nobody:secret@127.0.0.1:9/none"}, "ESCALADE_DATABASE_URL"),
         ({"ESCALADE_DATABASE_URL": "mysql://x"}, "ESCALADE_DATABASE_URL"),
+        ({"ESCALADE_DATABASE_URL": "postgresql://u:secret@host:abc/x"}, "ESCALADE_DATABASE_URL"),
+        ({"ESCALADE_DATABASE_URL": "postgresql://u:p@secret:word@host/x"}, "ESCALADE_DATABASE_URL"),
+        ({"ESCALADE_DATABASE_URL": "sqlite://secret/x"}, "ESCALADE_DATABASE_URL"),
         ({"ESCALADE_PORT": "many"}, "ESCALADE_PORT"),
         ({"ESCALADE_SANDBOX": "docker", "DOCKER_HOST": "unix:///nowhere.sock"}, "ocker"),
         ({"ESCALADE_SANDBOX": "cloud"}, "ESCALADE_SANDBOX"),
@@ -64,6 +67,13 @@ def test_what_is_not_there_is_one_line_that_says_what_to_do(
     assert words in errors[0]
     assert "Traceback" not in done.stderr
     assert "secret" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["migrate", "key list"])
+def test_a_data_folder_that_cannot_be_made_is_one_line(tmp_path: Path, command: str) -> None:
+    done = escalade(tmp_path, *command.split(), ESCALADE_DATA="/dev/null/data")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert "set ESCALADE_DATA" in done.stderr
 
 
 def test_a_database_behind_its_migrations_names_the_command(tmp_path: Path) -> None:
@@ -90,6 +100,9 @@ def test_the_doctor_tells_what_works(tmp_path: Path) -> None:
     assert "math-verify reads what the fast path cannot" in well.stdout
     ill = escalade(tmp_path, "doctor", ESCALADE_SANDBOX="docker", DOCKER_HOST="unix:///nowhere.sock")
     assert (ill.returncode, "fails" in ill.stdout) == (1, True)
+    # Both are elsewhere, as with docker-compose: what a server needs does not lie in its data folder.
+    elsewhere = {"ESCALADE_DATABASE_URL": f"sqlite:///{tmp_path / 'mine.db'}", "ESCALADE_SANDBOX_URL": "http://h"}
+    assert escalade(tmp_path, "doctor", **elsewhere).stdout.split()[:2] == ["ok", "database"]
     nowhere = {"ESCALADE_SANDBOX_URL": "sandbox:8701", "ESCALADE_SANDBOX_KEY": "0123456789abcdef"}
     ill = escalade(tmp_path, "doctor", **nowhere)
     assert (ill.returncode, "ESCALADE_SANDBOX_URL" in ill.stdout, "Traceback" in ill.stderr) == (1, True, False)

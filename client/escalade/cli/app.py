@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 from escalade import Client, errors
 from escalade._base import package_version
 from escalade.cli import output
-from escalade.cli.plugins import load_parts
+from escalade.cli.plugins import lacking, load_parts
 from escalade.settings import ADMIN_KEY_FILE, data_folder, is_loopback, resolve_endpoint
 
 
@@ -43,6 +43,10 @@ class RootGroup(TyperGroup):
             output.fail(explain(error, ctx.obj or Session()))
         except CommandError as error:
             output.fail(str(error))
+        except ModuleNotFoundError as error:
+            if (words := lacking(error)) is None:
+                raise
+            output.fail(words)
         raise typer.Exit(1)
 
 

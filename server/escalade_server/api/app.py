@@ -38,6 +38,7 @@ def create_app(opener: Opener, *, max_body_bytes: int) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with opener() as services:
             app.state.services = services
+            registry.register(services.journal.outcomes)
             yield
 
     app = FastAPI(

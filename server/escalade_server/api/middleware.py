@@ -55,8 +55,7 @@ class Envelope:
             else:
                 await self._app(scope, _replay(body, receive), reply)
         finally:
-            route = getattr(scope.get("route"), "path", "none")
-            self._seconds.labels(route, str(status)).observe(time.perf_counter() - started)
+            self._seconds.labels(_template(scope), str(status)).observe(time.perf_counter() - started)
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes:
         """The whole body.
@@ -87,6 +86,15 @@ class Envelope:
             size = max(size, read)
             if not message.get("more_body", False) and read <= self._max_body_bytes:
                 return b"".join(parts)
+
+
+def _template(scope: Scope) -> str:
+    """The path of the route that a request went to, with names for its parameters; `none` if there is no such route."""
+    route = scope.get("route")
+    if route is None:
+        return "none"
+    # A route knows its path within its router alone; where FastAPI included it, the path is whole.
+    return str(getattr(scope.get("fastapi", {}).get("effective_route_context", route), "path", "none"))
 
 
 async def _require_key(scope: Scope) -> None:

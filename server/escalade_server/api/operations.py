@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
 from escalade.types import Readiness
 from escalade_server.api.deps import ServicesDep, needs
@@ -36,6 +36,13 @@ async def readiness(services: ServicesDep) -> JSONResponse:
 
 
 @router.get("/metrics", response_class=Response, **needs("read"))
-async def metrics(request: Request) -> Response:
+async def metrics(request: Request, services: ServicesDep) -> Response:
     """Figures in Prometheus's text format."""
-    return Response(generate_latest(request.app.state.registry), media_type=CONTENT_TYPE_LATEST)
+    sandbox, now = await services.sandbox.health(), CollectorRegistry()
+    for name, words, value in (
+        ("ready", "1 if the sandbox can run programs, else 0.", sandbox.ready),
+        ("slots", "Programs that the sandbox runs at a time.", sandbox.slots),
+        ("free_slots", "Slots that are free now.", sandbox.free_slots),
+    ):
+        Gauge(f"escalade_sandbox_{name}", words, registry=now).set(value)
+    return Response(generate_latest(request.app.state.registry) + generate_latest(now), media_type=CONTENT_TYPE_LATEST)

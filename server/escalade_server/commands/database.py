@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from escalade_server.commands.running import load_settings, run
+from escalade_server.commands.running import load_settings, make_folder, run
 
 
 def migrate() -> None:
@@ -16,7 +16,7 @@ def migrate() -> None:
 
     async def work() -> str:
         if settings.embedded:
-            settings.data.mkdir(parents=True, exist_ok=True)
+            make_folder(settings.data)
         database = Database(settings.database)
         try:
             before = await migrations.current(database)

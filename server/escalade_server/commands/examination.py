@@ -30,7 +30,8 @@ async def examine(settings: Settings) -> list[Finding]:
     database = Database(settings.database)
     try:
         return [
-            _data(settings),
+            # A server whose database and sandbox are elsewhere writes nothing of its own.
+            *([_data(settings)] if settings.embedded or settings.backend != "http" else []),
             await _try("database", lambda: _ping(settings, database)),
             await _try("migrations", lambda: _migrations(settings, database)),
             await _try("keys", lambda: _keys(settings, database)),

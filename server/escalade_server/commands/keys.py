@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar, get_args
 import typer
 
 from escalade.types import Scope
-from escalade_server.commands.running import fail, load_settings, run
+from escalade_server.commands.running import fail, load_settings, make_folder, run
 
 if TYPE_CHECKING:
     from escalade_server.storage.sessions import AsyncSession
@@ -83,7 +83,7 @@ def _in_transaction(work: Callable[[AsyncSession], Awaitable[Returned]]) -> Retu
 
     async def whole() -> Returned:
         if settings.embedded:
-            settings.data.mkdir(parents=True, exist_ok=True)
+            make_folder(settings.data)
             await migrations.upgrade(settings.database)
         database = Database(settings.database)
         try:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from escalade_sandbox.backends import open_sandbox
 from escalade_sandbox.types import Sandbox, SandboxUnavailable
 from escalade_server.api.services import Services, open_services
-from escalade_server.errors import EscaladeError
+from escalade_server.commands.running import make_folder
 from escalade_server.problems import service as problems
 from escalade_server.problems.builtin import load_catalogue
 from escalade_server.settings import Settings
@@ -40,18 +39,6 @@ def sandbox_of(settings: Settings) -> Sandbox:
         # So that a restart compiles nothing again.
         cache_folder=settings.data / "programs",
     )
-
-
-def make_folder(path: Path) -> None:
-    """Make the data folder where it is missing.
-
-    Raises:
-        EscaladeError: It cannot be made.
-    """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise EscaladeError(f"the data folder {path} cannot be made ({error.strerror}): set ESCALADE_DATA.") from None
 
 
 async def prepare_database(settings: Settings) -> None:

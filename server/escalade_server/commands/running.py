@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import typer
@@ -31,7 +32,10 @@ def load_settings(**changes: Any) -> Settings:
 
     try:
         settings = Settings(**{name: value for name, value in changes.items() if value is not None})
-        _ = settings.database
+        if not settings.embedded:
+            from escalade_server.storage.sessions import require_address
+
+            require_address(settings.database)
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         # A fault between two settings has no place, and names them itself.
@@ -40,6 +44,18 @@ def load_settings(**changes: Any) -> Settings:
     except ValueError as error:
         fail(str(error))
     return settings
+
+
+def make_folder(path: Path) -> None:
+    """Make the data folder where it is missing.
+
+    Raises:
+        EscaladeError: It cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EscaladeError(f"the data folder {path} cannot be made ({error.strerror}): set ESCALADE_DATA.") from None
 
 
 def run(work: Coroutine[Any, Any, Returned]) -> Returned:

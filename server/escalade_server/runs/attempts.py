@@ -221,6 +221,7 @@ async def _store(
         _row(item, judged[key], rollouts[key], late=by_id[item.group.id].closed_at is not None, writer=writer)
         for key, item in new.items()
     ]
+    writer.outcomes.update(row["outcome"] for row in rows)
     if await attempts.record(writer.session, rows) == len({item.key for item in filed}):
         # All went in, as nearly always: what is stored is what was sent, and need not be read back.
         stored = attempts.by_key(map(attempts.Stored.of, rows))

@@ -68,6 +68,7 @@ async def _close(
             "reason": reason,
         }
         new.append(("closed", payload))
+        writer.outcomes["expired"] += group.rollouts - came
     await runs.close_groups(writer.session, sequences, at=writer.at, reason=reason)
     await writer.record_all(new)
     return [payload["group"] for _, payload in new]

@@ -7,13 +7,15 @@ without a gap, and the state that is kept in memory is always the fold of commit
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from weakref import WeakValueDictionary
+
+from prometheus_client import Counter as Metric
 
 from escalade_server.errors import RunNotFound
 from escalade_server.runs.state import RunState, dump, fold, load, restored
@@ -42,6 +44,8 @@ class Writer:
     """Whether members of the pool have another version by now, or may no longer be served."""
     changes: dict[str, Any] = field(default_factory=dict)
     """Columns of the run to write with the number of its events, when the transaction ends."""
+    outcomes: Counter[str] = field(default_factory=Counter)
+    """Rollouts that were judged or have expired in this transaction, by outcome."""
 
     async def record(self, kind: str, payload: Mapping[str, Any], after: RunState | None = None) -> None:
         """Append one event; `after` is its fold where the caller has it already."""
@@ -75,6 +79,12 @@ class Journal:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self.outcomes = Metric(
+            "escalade_outcomes", "Rollouts by outcome, as this process stored them.", ["outcome"], registry=None
+        )
+        for outcome in ("scored", "error", "expired"):
+            # So that there is a figure to compare with before the first one.
+            self.outcomes.labels(outcome)
         self._states: OrderedDict[str, RunState] = OrderedDict()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -100,6 +110,8 @@ class Journal:
                 if writer.changes:
                     await runs.set_values(session, run_id, writer.changes)
             self._keep(run_id, writer.state)
+            for outcome, number in writer.outcomes.items():
+                self.outcomes.labels(outcome).inc(number)
 
     async def state(self, session: AsyncSession, run: Run) -> RunState:
         """The fold of a run's events as this session sees them."""

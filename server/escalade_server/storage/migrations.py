@@ -49,7 +49,17 @@ async def current(database: Database) -> str | None:
 
 
 async def upgrade(url: str, revision: str = "head") -> None:
-    """Bring a database to a revision; each migration is one transaction."""
+    """Bring a database to a revision; each migration is one transaction.
+
+    Raises:
+        DatabaseBehind: A newer version of the server made it.
+        DatabaseUnavailable: It cannot be reached.
+    """
+    database = Database(url)
+    try:
+        _require_known(await current(database))
+    finally:
+        await database.close()
     await asyncio.to_thread(command.upgrade, config_for(url), revision)
 
 
@@ -67,7 +77,17 @@ async def require_head(database: Database) -> None:
     """
     found, wanted = await current(database), head()
     if found != wanted:
+        _require_known(found)
         raise DatabaseBehind(
             f"The database is at revision {found or 'none (empty)'}, this version needs {wanted}: "
             "run `escalade migrate`."
+        )
+
+
+def _require_known(found: str | None) -> None:
+    scripts = ScriptDirectory(str(scripts_folder()))
+    if found is not None and found not in {script.revision for script in scripts.walk_revisions()}:
+        raise DatabaseBehind(
+            f"The database is at revision {found}, which this version does not know: a newer version made it. "
+            "Install that version again, or restore the backup from before the upgrade."
         )

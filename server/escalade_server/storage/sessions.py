@@ -13,7 +13,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from sqlalchemy import Connection, event, text
-from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    ProgrammingError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import QueuePool
@@ -80,6 +87,21 @@ class Database:
             while pool.checkedout() and time.monotonic() < until:  # noqa: ASYNC110 - the pool tells of no event
                 await asyncio.sleep(0.01)
         await self.engine.dispose()
+
+
+def require_address(url: str) -> None:
+    """Refuse what is no address of a database, without showing it: it may hold a password.
+
+    Raises:
+        ValueError: It is none; the text says what one looks like.
+    """
+    try:
+        Database(url)
+    except (ArgumentError, ValueError):
+        raise ValueError(
+            "ESCALADE_DATABASE_URL cannot be read: write postgresql://user:password@host:port/name or sqlite:///path, "
+            "with %40 for an @ and %2F for a / in the password"
+        ) from None
 
 
 class _translated:

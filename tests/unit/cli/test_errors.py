@@ -9,7 +9,7 @@ import sys
 import pytest
 from fake_api import Fault
 
-from escalade.cli.plugins import load_parts
+from escalade.cli.plugins import lacking, load_parts
 
 
 def error_line(result):
@@ -108,6 +108,41 @@ def test_without_its_extra_the_command_says_how_to_get_it(process, module):
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert "pip install 'escalade[cli]'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "extra", "arguments"),
+    [
+        ("uvicorn", "server", "serve"),
+        ("alembic", "server", "migrate"),
+        ("sqlalchemy", "server", "doctor"),
+        ("sqlalchemy", "server", "key list"),
+        ("numpy", "server", "simulate"),
+        ("uvicorn", "sandbox", "sandbox serve"),
+        ("docker", "sandbox", "sandbox serve"),
+        ("docker", "sandbox", "serve"),
+        ("requests", "sandbox", "sandbox build"),
+        ("requests", "sandbox", "sandbox languages"),
+    ],
+)
+def test_a_command_without_its_extra_says_how_to_get_it(process, environ, module, extra, arguments):
+    environ |= {"ESCALADE_SANDBOX_KEY": "0123456789abcdef", "ESCALADE_LOG_LEVEL": "error", "ESCALADE_SANDBOX": None}
+    done = process(f"import sys; sys.modules['{module}'] = None; {MAIN}", *arguments.split())
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert f"needs {module}: run `pip install 'escalade[{extra}]'`" in line
+
+
+def test_the_doctor_names_an_extra_with_its_brackets(process):
+    done = process(f"import sys; sys.modules['docker'] = None; {MAIN}", "doctor")
+    assert done.returncode == 1
+    assert "needs docker: run `pip install 'escalade[sandbox]'`" in " ".join(done.stdout.split())
+
+
+def test_a_module_of_ours_that_is_missing_is_no_extra():
+    error = ModuleNotFoundError("No module named 'escalade_server.gone'", name="escalade_server.gone")
+    assert lacking(error) is None
 
 
 def test_a_part_without_its_extra_is_left_out_and_named_in_the_help(process, tmp_path):

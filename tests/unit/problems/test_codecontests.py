@@ -2,6 +2,8 @@
 
 import io
 import json
+import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -201,3 +203,15 @@ def test_any_bytes_give_rows_or_an_archive_error(content):
     problems, refusals = parse_rows(lines)
     assert problems == []
     assert len(refusals) >= 1
+
+
+def test_the_servers_image_brings_what_parquet_needs():
+    root = Path(__file__).resolve().parents[3]
+    [program] = re.findall(
+        r'^RUN python -c "(.*?)" > requirements.txt', (root / "server/Dockerfile").read_text(), re.M | re.S
+    )
+    asked = [sys.executable, "-c", program.replace("\\\n", "")]
+    names = {re.match(r"[\w.-]+", line)[0] for line in subprocess.check_output(asked, cwd=root, text=True).splitlines()}
+    assert {"pyarrow", "fastapi", "typer", "httpx"} <= names
+    constraints = (root / "constraints.txt").read_text().lower().replace("_", "-")
+    assert names <= {line.partition("==")[0] for line in constraints.splitlines()}
