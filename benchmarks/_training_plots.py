@@ -11,7 +11,13 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-COLOURS = {"adaptive": "#0b6e4f", "fixed-easy": "#c8553d", "fixed-middle": "#8d6a9f", "uniform": "#3d5a80"}
+COLOURS = {
+    "adaptive": "#0b6e4f",
+    "rehearsal": "#e0a030",
+    "fixed-easy": "#c8553d",
+    "fixed-middle": "#8d6a9f",
+    "uniform": "#3d5a80",
+}
 WINDOW = 10
 """Steps that a point of a training curve is the mean of."""
 

@@ -49,6 +49,7 @@ ARMS: Mapping[str, Mapping[str, Any]] = {
     "adaptive": {"policy": "bayes"},
     "fixed-easy": {"policy": "fixed", "constants": {"share": 0.1}},
     "fixed-middle": {"policy": "fixed", "constants": {"share": 0.3}},
+    "rehearsal": {"policy": "bayes", "constants": {"rehearsal": 0.3}},
     "uniform": {"policy": "uniform"},
 }
 MODEL = ModelConfig(layers=2, heads=3, width=96, words=tuple(sorted((*TRAINED, *HELD_OUT))))

@@ -14,7 +14,7 @@ import numpy as np
 from escalade_server.curriculum import belief
 from escalade_server.curriculum.arrays import Floats, Integers, freeze, pack, unpack
 from escalade_server.curriculum.batch import Batches, load_batches
-from escalade_server.curriculum.constants import Constant
+from escalade_server.curriculum.constants import Constant, defaults
 from escalade_server.curriculum.visits import Ledger, dump_ledger, load_ledger
 
 NAME = "bayes"
@@ -27,6 +27,7 @@ CONSTANTS = {
     "prior_trivial": Constant(0.03, 0.0, 0.45),
     "prior_guessable": Constant(0.12, 0.0, 1.0),
     "exploration": Constant(0.3, 0.0, 100.0),
+    "rehearsal": Constant(0.0, 0.0, 1.0),
     "wear": Constant(20.0, 0.01, 1e9),
     "wear_per_group": Constant(0.15, 0.0, 100.0),
     "copy_cost": Constant(1.5, 0.0, 100.0),
@@ -125,7 +126,8 @@ def load(document: Mapping[str, Any]) -> State:
     for e, row in zip(np.flatnonzero(arrays["visits"]).tolist(), unpack(document["beliefs"]), strict=True):
         rows[e] = freeze(row)
     return State(
-        constants=dict(document["constants"]),
+        # Without the constants that a later version added, a state is as it was.
+        constants={**defaults(CONSTANTS), **document["constants"]},
         tops=tuple(document["tops"]),
         rows=tuple(rows),
         unvisited=unvisited,

@@ -245,6 +245,19 @@ def test_states_of_versions_that_remembered_one_batch_load():
     earlier = bayes.dump(state) | {"batch": [3, [p.environment for p in proposals]]}
     assert bayes.load(earlier) == state
     assert bayes.load(earlier | {"batch": [None, []]}).batches.environments == ()
+    constants = {name: value for name, value in earlier["constants"].items() if name != "rehearsal"}
+    assert bayes.load(earlier | {"constants": constants}) == state
+
+
+def test_rehearsal_gives_a_share_of_the_groups_an_easier_level():
+    state = bayes.start(pool(2000), 1000, {"rehearsal": 0.25, "prior_mean": 12.0})
+    proposals, _ = bayes.propose(state, BatchQuery(0, 1000, 8), random.Random(1))
+    best = int(state.level[0])
+    easier = [p.level for p in proposals if p.level != best]
+    assert len(easier) / 1000 == pytest.approx(0.25, abs=0.05)
+    assert set(easier) == set(range(best))
+    lowest = bayes.start(pool(4, top=0), 4, {"rehearsal": 1.0})
+    assert {p.level for p in bayes.propose(lowest, BatchQuery(0, 4, 8), random.Random(1))[0]} == {0}
 
 
 def test_small_pools_repeat_environments_at_a_cost():

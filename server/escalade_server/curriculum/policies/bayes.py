@@ -132,15 +132,18 @@ def propose(state: State, query: BatchQuery, rng: random.Random) -> tuple[list[P
     scores[copy < taken] = -np.inf
     best = np.argsort(-scores, axis=None, kind="stable")[: query.groups]
     chosen = live[best % len(live)]
-    proposals = [
-        Proposal(environment, level)
-        for environment, level in zip(chosen.tolist(), state.level[chosen].tolist(), strict=True)
-    ]
+    levels = [_rehearsed(level, settings["rehearsal"], rng) for level in state.level[chosen].tolist()]
+    proposals = [Proposal(environment, level) for environment, level in zip(chosen.tolist(), levels, strict=True)]
     return proposals, replace(
         state,
         batches=state.batches.with_proposals(query.cursor, proposals),
         ledger=expect(state.ledger, query.cursor, chosen.tolist()),
     )
+
+
+def _rehearsed(level: int, share: float, rng: random.Random) -> int:
+    """The level, or in this share of cases any easier one, so that what is forgotten is found out and learned again."""
+    return rng.randrange(level) if share and level and rng.random() < share else level
 
 
 def observe(state: State, groups: Sequence[ClosedGroup]) -> State:
