@@ -117,7 +117,12 @@ def climb(
                 right=sum(verdict for _, verdict in scored),
                 scored=len(scored),
                 errors=len(found) - len(scored),
-                surprises=sum(right != bool(verdict) for right, verdict in scored),
+                surprises=sum(
+                    right != bool(verdict)
+                    # Of several right answers a changed one may be another.
+                    and (right or group.answer_type != "checked")
+                    for right, verdict in scored
+                ),
             )
             learner = learners.practised(learner, result.environment, result.right, result.scored)
             groups.append(result)
