@@ -1,12 +1,13 @@
 """Models and migrations agree, on both engines, and every migration can be taken back."""
 
 import asyncio
+import secrets
 from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import DateTime, bindparam, inspect, select, text
+from sqlalchemy import DateTime, bindparam, inspect, make_url, select, text
 
 from escalade_server.errors import DatabaseBehind, DatabaseUnavailable
 from escalade_server.storage import migrations
@@ -149,3 +150,17 @@ async def test_a_database_that_is_not_there_is_told_so() -> None:
             await asyncio.wait_for(database.ping(), 30)
     finally:
         await database.close()
+
+
+@pytest.mark.parametrize("_new_database", ["postgres"], indirect=True)
+async def test_a_user_that_may_not_make_tables_is_told_what_to_grant(
+    empty_database_url: str, postgres_server: Any
+) -> None:
+    name = f"guest_{secrets.token_hex(4)}"
+    postgres_server.execute(f"create role {name} login password 'x'")
+    try:
+        url = make_url(empty_database_url).set(username=name, password="x").render_as_string(hide_password=False)
+        with pytest.raises(DatabaseUnavailable, match="GRANT CREATE"):
+            await migrations.upgrade(url)
+    finally:
+        postgres_server.execute(f"drop role {name}")

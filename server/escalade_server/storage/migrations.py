@@ -9,9 +9,13 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy.exc import ProgrammingError
 
-from escalade_server.errors import DatabaseBehind
+from escalade_server.errors import DatabaseBehind, DatabaseUnavailable
 from escalade_server.storage.sessions import Database
+
+_NOT_ALLOWED = "42501"
+"""PostgreSQL's state for insufficient privilege."""
 
 
 def scripts_folder() -> Path:
@@ -53,14 +57,22 @@ async def upgrade(url: str, revision: str = "head") -> None:
 
     Raises:
         DatabaseBehind: A newer version of the server made it.
-        DatabaseUnavailable: It cannot be reached.
+        DatabaseUnavailable: It cannot be reached, or its user may not make tables.
     """
     database = Database(url)
     try:
         _require_known(await current(database))
     finally:
         await database.close()
-    await asyncio.to_thread(command.upgrade, config_for(url), revision)
+    try:
+        await asyncio.to_thread(command.upgrade, config_for(url), revision)
+    except ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) != _NOT_ALLOWED:
+            raise
+        raise DatabaseUnavailable(
+            f"The database's user may not make tables ({str(error.orig).splitlines()[0]}): make it the owner of the "
+            "database, or `GRANT CREATE ON SCHEMA public` to it."
+        ) from error
 
 
 async def downgrade(url: str, revision: str) -> None:
