@@ -60,8 +60,8 @@ class AsyncClient(_async_runs.AsyncRunMethods, _async_syntheses.AsyncSynthesisMe
         deadline_s: Longest time for a call with all its tries, in seconds, from when it is first sent.
         max_concurrency: Most requests under way at once; further calls wait for their turn.
         retries: Most tries after the first, on failures that may pass (no connection, no answer in time, 429, 502, 503
-            and 504); default as many as `deadline_s` allows while the server is away (no connection, 502, 503, 504),
-            and 8 else.
+            and 504); default as many as `deadline_s` allows while a server that answered before is away (no
+            connection, 502, 503, 504), and 8 else.
         clock: Monotonic time in seconds.
         sleep: Pauses for some seconds.
         rng: Draws the jitter of the pauses.

@@ -57,7 +57,8 @@ def closed(client: BaseClient) -> None:
     _open_clients.discard(client)
 
 
-os.register_at_fork(after_in_child=_begin_anew)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
 
 
 class BaseClient:
@@ -83,6 +84,7 @@ class BaseClient:
         self._policy = _retry.RetryPolicy(retries=retries, timeout_s=timeout_s, deadline_s=deadline_s)
         self._max_concurrency = max_concurrency
         self._limit = _reports.Limit()
+        self._met = _retry.Met()
         self._clock = clock
         # Jitter must differ between the ranks of one training run, whatever they seeded.
         self._rng = rng if rng is not None else random.SystemRandom()
@@ -122,7 +124,9 @@ class BaseClient:
         )
 
     def _attempts(self, call: Call[Answer]) -> _retry.Flow[Answer]:
-        return _retry.attempts(call, policy=self._policy, url=self._endpoint.url, clock=self._clock, rng=self._rng)
+        return _retry.attempts(
+            call, policy=self._policy, url=self._endpoint.url, met=self._met, clock=self._clock, rng=self._rng
+        )
 
     def _finished(self, first: Call[Job], deadline_s: float) -> _retry.Flow[Job]:
         return _retry.finished_job(first, deadline_s=deadline_s, clock=self._clock)

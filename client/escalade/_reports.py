@@ -20,6 +20,8 @@ MAX_ITEMS = 512
 """Most items in one request: enough to spread the cost of a request, few enough that several overlap."""
 MAX_BODY_BYTES = 4 * 2**20
 """Body of one request, in bytes, until a shorter one is refused."""
+LEAST_BODY_BYTES = 2**18
+"""Shorter ones are sent only in halves of what was refused: one long item must not make all later requests short."""
 
 
 @dataclass
@@ -111,7 +113,7 @@ def sending(
         halves: list[Part[Answer]] = []
         for part, reply in zip(parts, replies, strict=True):
             if isinstance(reply, InvalidRequest) and reply.status == TOO_LONG and len(part.items) > 1:
-                limit.size_bytes = min(limit.size_bytes, sum(map(len, part.items)) // 2)
+                limit.size_bytes = min(limit.size_bytes, max(LEAST_BODY_BYTES, sum(map(len, part.items)) // 2))
                 halves += part.halves()
             else:
                 came[part.start] = reply

@@ -46,7 +46,7 @@ class RetryPolicy:
     """When to try again, and for how long."""
 
     retries: int | None = None
-    """Tries after the first; None is `RETRIES`, or as many as the deadline allows while the server is away."""
+    """Tries after the first; None is `RETRIES`, or all that the deadline allows while a server that was met is away."""
     timeout_s: float = 120.0
     """Longest wait for one try to make progress."""
     deadline_s: float = 600.0
@@ -55,6 +55,13 @@ class RetryPolicy:
     """Upper bound of the first pause; it doubles with every try."""
     cap_s: float = 15.0
     """Upper bound of every pause."""
+
+
+@dataclass
+class Met:
+    """What a client knows of its server."""
+
+    answered: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,9 +83,18 @@ Flow = Generator[Exchange | Wait | Call[Any], Any, Result]
 
 
 def attempts(
-    call: Call[Answer], *, policy: RetryPolicy, url: str, clock: Callable[[], float], rng: random.Random
+    call: Call[Answer],
+    *,
+    policy: RetryPolicy,
+    url: str,
+    met: Met,
+    clock: Callable[[], float],
+    rng: random.Random,
 ) -> Flow[Answer]:
     """Try a call until it is answered, refused for good, or out of time.
+
+    Where `policy` leaves the number of tries open, a server that was met before is waited for until the deadline; one
+    that never answered may not be there at all.
 
     Raises:
         EscaladeError: The last try's failure.
@@ -91,11 +107,12 @@ def attempts(
         reply = yield Exchange(call, min(policy.timeout_s, left_s))
         failure = _failure(call, reply, url)
         if failure is None:
+            met.answered = True
             return _parsed(call, reply, url)
         if tried and call.method == "DELETE" and isinstance(failure, errors.NotFound):
             # An earlier try did it, and only its answer was lost.
             return call.parse(b"")
-        counts = policy.retries is not None or not isinstance(failure, AWAY)
+        counts = policy.retries is not None or not met.answered or not isinstance(failure, AWAY)
         if not call.retry or (counts and counted >= most) or not _transient(failure):
             raise failure
         pause_s = backoff_s(tried, failure.retry_after_s, policy=policy, rng=rng)

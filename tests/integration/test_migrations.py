@@ -13,7 +13,7 @@ from escalade_server.errors import DatabaseBehind, DatabaseUnavailable
 from escalade_server.storage import migrations
 from escalade_server.storage.clock import now
 from escalade_server.storage.sessions import Database
-from escalade_server.storage.tables import Base, Environment
+from escalade_server.storage.tables import Base, Environment, Problem
 
 
 async def test_models_and_migrations_agree(database_url: str) -> None:
@@ -100,8 +100,11 @@ async def test_packages_are_known_by_their_folders_after_an_upgrade(empty_databa
     await migrations.downgrade(empty_database_url, "0006")
     database = Database(empty_database_url)
     # One's title is another's folder, and one folder was taken for two problems.
-    before = {"roll": ("catalogue", "call"), "call": ("catalogue", "roll"), "call-escalade": ("escalade", "Call"),
-              "call-escalade-2": ("escalade", "Call 2"), "lamps": ("scaler", "901_A. Lamps")}  # fmt: skip
+    before = {
+        "roll": ("catalogue", "call"), "call": ("catalogue", "roll"), "call-escalade": ("escalade", "Call"),
+        "call-escalade-2": ("escalade", "Call 2"), "hello-escalade": ("escalade", "Hello"),
+        "my-sum": ("escalade", "My Sum"), "lamps": ("scaler", "901_A. Lamps"),
+    }  # fmt: skip
     try:
         async with database.write() as session:
             for slug, (source, name) in before.items():
@@ -111,13 +114,21 @@ async def test_packages_are_known_by_their_folders_after_an_upgrade(empty_databa
                         version_id="", version="", imported="", answer_type="number", levels=1, created_at=now(),
                     )
                 )  # fmt: skip
+            session.add(
+                Problem(
+                    id="prb_1", slug="my-sum", source="escalade", source_name="My Sum", title="", tags=[], missing=[],
+                    hash="", document={}, created_at=now(),
+                )
+            )  # fmt: skip
         await migrations.upgrade(empty_database_url)
         async with database.read() as session:
             after = {row.slug: row.source_name for row in await session.scalars(select(Environment))}
     finally:
         await database.close()
-    assert after == {"roll": "roll", "call": "call", "call-escalade": "call", "call-escalade-2": "call-escalade-2",
-                     "lamps": "901_A. Lamps"}  # fmt: skip
+    assert after == {
+        "roll": "roll", "call": "call", "call-escalade": "call", "call-escalade-2": "call-escalade-2",
+        "hello-escalade": "hello-escalade", "my-sum": "My Sum", "lamps": "901_A. Lamps",
+    }  # fmt: skip
 
 
 async def test_a_database_behind_its_migrations_is_refused(empty_database_url: str) -> None:

@@ -28,7 +28,8 @@ from escalade_server.storage.tables import Environment, EnvironmentVersion
 
 MAX_SLUG_CHARS: Final = 120
 AT_ONCE: Final = 100
-"""Rows that are sent to the database together."""
+CHARS_AT_ONCE: Final = 4 << 20
+"""Rows that are sent to the database together, and characters of their documents."""
 Row = TypeVar("Row")
 
 
@@ -96,10 +97,13 @@ async def store_problems(session: AsyncSession, found: Sequence[Problem], report
     known = await _known(problems.by_source, session, ((one.source, one.name) for one in found))
     slugs = Slugs(partial(problems.slugs_taken, session))
     await slugs.look_up(slug_of(problem.name) for problem in found)
-    for place, problem in enumerate(found, start=1):
+    pending: list[tables.Problem] = []
+    size_chars = 0
+    for problem in found:
         row = known.get((problem.source, problem.name))
         document = problem.model_dump(mode="json", exclude_defaults=True)
-        digest = _hash_of(document)
+        text = _text_of(document)
+        digest = _hash_of(text)
         if row is not None and row.hash == digest:
             report.problems["unchanged"].append(row.slug)
             continue
@@ -130,9 +134,19 @@ async def store_problems(session: AsyncSession, found: Sequence[Problem], report
             session.add(row)
             known[problem.source, problem.name] = row
             report.problems["created"].append(row.slug)
-        if place % AT_ONCE == 0:
-            await session.flush()
+        pending.append(row)
+        size_chars += len(text)
+        if len(pending) >= AT_ONCE or size_chars >= CHARS_AT_ONCE:
+            await _send(session, pending)
+            pending, size_chars = [], 0
+    await _send(session, pending)
+
+
+async def _send(session: AsyncSession, rows: Sequence[tables.Problem]) -> None:
+    """Store rows, and let their documents go."""
     await session.flush()
+    for row in rows:
+        session.expire(row, ["document"])
 
 
 async def _known(
@@ -152,11 +166,15 @@ async def _known(
 
 def problem_hash(problem: Problem) -> str:
     """Content hash of a problem, 64 hexadecimal digits."""
-    return _hash_of(problem.model_dump(mode="json", exclude_defaults=True))
+    return _hash_of(_text_of(problem.model_dump(mode="json", exclude_defaults=True)))
 
 
-def _hash_of(document: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(document, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+def _text_of(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, sort_keys=True, ensure_ascii=True)
+
+
+def _hash_of(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 async def store(session: AsyncSession, entries: Sequence[Entry], refusals: Sequence[Refusal] = ()) -> ImportReport:

@@ -26,6 +26,7 @@ from escalade.types import (
     RunRequest,
 )
 from escalade_server.curriculum.batch import Batches
+from escalade_server.curriculum.documents import with_values
 from escalade_server.curriculum.types import PolicyError
 from escalade_server.errors import CheckpointConflict, CheckpointNotFound, InvalidRequest, PolicyUnknown, ScopeMissing
 from escalade_server.runs import pool, service
@@ -253,7 +254,7 @@ def _begun(document: RunDocument, request: RunRequest) -> RunState:
     fresh = begin(service.created_payload(request, document.pool))
     state = dict(document.state)
     constants = fresh.policy.dump(fresh.curriculum)["constants"]
-    state["curriculum"] = _with(state["curriculum"], {**_NOTHING_OUT, "constants": constants})
+    state["curriculum"] = with_values(state["curriculum"], {**_NOTHING_OUT, "constants": constants})
     if state["policy"] != request.curriculum.policy:
         raise ValueError(f"the state is of the policy {state['policy']!r}, the settings ask for another")
     loaded = load(json.dumps(state))
@@ -266,17 +267,11 @@ _NOTHING_OUT: Mapping[str, Any] = {
     "ledger": [],
     "sums": [],
     "batch": Batches().dump(),
+    "ahead": True,
     "curated": None,
     "reviewed": None,
 }
 """What policies keep of groups that are out and of the last batch's cursor, as it is before the first batch."""
-
-
-def _with(document: Any, values: Mapping[str, Any]) -> Any:
-    """A policy's dump with other values, those of nested strata included."""
-    if not isinstance(document, dict):
-        return [_with(part, values) for part in document] if isinstance(document, list) else document
-    return {name: values[name] if name in values else _with(value, values) for name, value in document.items()}
 
 
 def _retired(curriculum: Mapping[str, Any]) -> frozenset[int]:

@@ -61,6 +61,7 @@ def created_payload(request: RunRequest, entries: Sequence[Mapping[str, Any]]) -
         "groups": request.groups,
         "seed": request.seed,
         "pool": list(entries),
+        "ahead": True,
     }
 
 

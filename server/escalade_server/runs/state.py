@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from escalade_server.curriculum.documents import FIRST_VERSION, with_values
 from escalade_server.curriculum.policies import policy
 from escalade_server.curriculum.strata import Stratum, stratified
 from escalade_server.curriculum.types import BatchQuery, ClosedGroup, Policy, PoolEntry, Proposal
@@ -108,6 +109,8 @@ def begin(payload: Mapping[str, Any]) -> RunState:
     """
     chosen = _policy(payload)
     curriculum = chosen.start(_entries(payload["pool"]), payload["groups"], payload["constants"])
+    if not payload.get("ahead"):
+        curriculum = chosen.load(with_values(chosen.dump(curriculum), FIRST_VERSION))
     return RunState(1, chosen, payload.get("strata", []), curriculum, payload["seed"], len(payload["pool"]), 0, {})
 
 

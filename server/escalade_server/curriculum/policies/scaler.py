@@ -14,6 +14,7 @@ from typing import Any
 
 from escalade_server.curriculum import visits
 from escalade_server.curriculum.active_set import first_slots, replace_slots, spread
+from escalade_server.curriculum.batch import begins
 from escalade_server.curriculum.constants import (
     Constant,
     check_environment,
@@ -77,6 +78,8 @@ class State:
     retired: frozenset[int] = frozenset()
     curated: int | None = None
     """Cursor of the batch the active set was last reviewed for."""
+    ahead: bool = True
+    """False in runs that were begun by the first version; see `batch.begins`."""
     ledger: visits.Ledger = field(default_factory=dict)
 
 
@@ -135,7 +138,7 @@ def propose(state: State, query: BatchQuery, rng: random.Random) -> tuple[list[P
     """
     live = live_environments(len(state.tops), state.retired)
     controllers = list(state.controllers)
-    review = state.curated is None or query.cursor > state.curated
+    review = begins(query.cursor, state.curated, ahead=state.ahead)
 
     def leaves(environment: int) -> bool:
         controller = controllers[environment]
@@ -233,6 +236,7 @@ def dump(state: State) -> dict[str, Any]:
         "slots": list(state.slots),
         "retired": sorted(state.retired),
         "curated": state.curated,
+        "ahead": state.ahead,
         "ledger": visits.dump_ledger(state.ledger),
     }
 
@@ -249,5 +253,6 @@ def load(document: Mapping[str, Any]) -> State:
         slots=tuple(document["slots"]),
         retired=frozenset(document["retired"]),
         curated=document["curated"],
+        ahead=document.get("ahead", False),
         ledger=visits.load_ledger(document["ledger"]),
     )

@@ -15,6 +15,7 @@ from typing import Any
 
 from escalade_server.curriculum import visits as visiting
 from escalade_server.curriculum.active_set import spread
+from escalade_server.curriculum.batch import begins
 from escalade_server.curriculum.constants import (
     Constant,
     check_environment,
@@ -84,6 +85,8 @@ class State:
     """Batches begun."""
     reviewed: int | None = None
     """Cursor of the batch the active set was last reviewed for."""
+    ahead: bool = True
+    """False in runs that were begun by the first version; see `batch.begins`."""
     retired: frozenset[int] = frozenset()
     ledger: visiting.Ledger = field(default_factory=dict)
 
@@ -188,7 +191,7 @@ def propose(state: State, query: BatchQuery, rng: random.Random) -> tuple[list[P
         PolicyError: Every environment of the pool is retired.
     """
     live_environments(len(state.tops), state.retired)
-    if state.reviewed is None or query.cursor > state.reviewed:
+    if begins(query.cursor, state.reviewed, ahead=state.ahead):
         state = review(state, query.cursor)
     state = filled(state)
     proposals = []
@@ -294,6 +297,7 @@ def dump(state: State) -> dict[str, Any]:
         "slots": list(state.slots),
         "step": state.step,
         "reviewed": state.reviewed,
+        "ahead": state.ahead,
         "retired": sorted(state.retired),
         "ledger": visiting.dump_ledger(state.ledger),
     }  # fmt: skip
@@ -310,6 +314,7 @@ def load(document: Mapping[str, Any]) -> State:
         slots=tuple(document["slots"]),
         step=document["step"],
         reviewed=document["reviewed"],
+        ahead=document.get("ahead", False),
         retired=frozenset(document["retired"]),
         ledger=visiting.load_ledger(document["ledger"]),
     )
