@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from run_calls import controllers
 
 from escalade_server.api.services import Services
 from escalade_server.runs.state import RunState, dump, fold
@@ -20,10 +21,6 @@ async def log(client: httpx.AsyncClient, run: str, kind: str) -> list[dict[str, 
     events = (await client.get(f"/v1/runs/{run}/events", params={"limit": 1000})).json()["items"]
     assert [event["sequence"] for event in events] == list(range(len(events))), "no gaps"
     return [event["payload"] for event in events if event["kind"] == kind]
-
-
-async def controllers(client: httpx.AsyncClient, run: str) -> Any:
-    return (await client.get(f"/v1/runs/{run}/controllers")).json()["items"]
 
 
 async def test_what_never_came_expires_and_is_no_failure(trainer: httpx.AsyncClient, start_run: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import httpx
 import pytest
+from run_calls import batch, controllers, report
 
 from escalade.types import BatchRequest
 from escalade_server.api.services import Services
@@ -19,31 +20,8 @@ from escalade_server.storage import runs
 from escalade_server.storage.events import KEPT_SNAPSHOTS, latest_snapshot
 
 
-async def batch(client: httpx.AsyncClient, run: str, cursor: int, **body: Any) -> dict[str, Any]:
-    reply = await client.put(f"/v1/runs/{run}/batches/{cursor}", json=body)
-    assert reply.status_code == 200, reply.text
-    found: dict[str, Any] = reply.json()
-    return found
-
-
-async def report(client: httpx.AsyncClient, run: str, issued: dict[str, Any], *, rollouts: int = 2) -> dict[str, Any]:
-    attempts = [
-        {"group": group["group"], "rollout": rollout, "score": float((index + rollout + issued["cursor"]) % 2)}
-        for index, group in enumerate(issued["groups"])
-        for rollout in range(rollouts)
-    ]
-    reply = await client.post(f"/v1/runs/{run}/attempts", json={"attempts": attempts})
-    assert reply.status_code == 200, reply.text
-    done: dict[str, Any] = reply.json()
-    return done
-
-
 def content(issued: dict[str, Any]) -> list[Any]:
     return [(group["group"], group["instance"], group["level"]) for group in issued["groups"]]
-
-
-async def controllers(client: httpx.AsyncClient, run: str) -> Any:
-    return (await client.get(f"/v1/runs/{run}/controllers")).json()["items"]
 
 
 async def test_after_a_restore_the_same_cursors_give_the_same_batches(

@@ -21,6 +21,8 @@ from escalade_server.storage.sessions import AsyncSession
 
 Model = TypeVar("Model", bound=BaseModel)
 
+SEND_A_KEY = "Send `Authorization: Bearer KEY`; `escalade key create` makes a key."
+
 _bearer = HTTPBearer(auto_error=False, description="A key made by `escalade key create` or POST /v1/keys.")
 
 
@@ -42,7 +44,7 @@ async def _enter(
         Unauthenticated: No key, or one that is not in force.
     """
     if bearer is None:
-        raise Unauthenticated("Send `Authorization: Bearer KEY`; `escalade key create` makes a key.")
+        raise Unauthenticated(SEND_A_KEY)
     run_id = request.path_params.get("run")
     async with services.database.read() as session:
         return await credentials.enter(session, bearer.credentials, run_id)

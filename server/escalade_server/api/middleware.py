@@ -8,6 +8,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from escalade_server.api.deps import SEND_A_KEY
 from escalade_server.api.failures import problem
 from escalade_server.api.services import Services
 from escalade_server.errors import BodyTooLarge, EscaladeError, InvalidRequest, Unauthenticated
@@ -102,7 +103,7 @@ async def _require_key(scope: Scope) -> None:
     services: Services = scope["app"].state.services
     secret = credentials.secret_in(dict(scope["headers"]).get(b"authorization", b"").decode("latin-1"))
     if secret is None:
-        raise Unauthenticated("Send `Authorization: Bearer KEY`; `escalade key create` makes a key.")
+        raise Unauthenticated(SEND_A_KEY)
     async with services.database.read() as session:
         await credentials.authenticate(session, secret)
 
