@@ -8,6 +8,7 @@ SHELL := bash
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+SERVES := $(VENV)/.serves
 PYTHON ?= $(firstword $(foreach candidate,python3.11 python3.12 python3.13 python3.14 python3, \
   $(shell command -v $(candidate) >/dev/null && $(candidate) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
     2>/dev/null && echo $(candidate))))
@@ -19,17 +20,20 @@ BENCHMARKS := $(filter-out benchmarks/soak.py benchmarks/training_experiment.py 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
 
-$(READY): pyproject.toml constraints.txt
+# A server needs a fifth of what the tests do; whoever has that, has the server.
+$(READY): EXTRAS := dev
+$(SERVES): EXTRAS := server,sandbox
+$(READY) $(SERVES): pyproject.toml constraints.txt
 	@[[ -n "$(PYTHON)" ]] || { echo "error: Python 3.11 or later is needed; name it with PYTHON=/path/to/python" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "error: $(PYTHON) is older than Python 3.11; name another with PYTHON=/path/to/python" >&2; exit 1; }
 	@echo "Setting up $(VENV) with $$($(PYTHON) --version) ..."
 	@[[ -x $(BIN)/python ]] || $(PYTHON) -m venv $(VENV) \
 	  || { rm -rf $(VENV); echo "error: $(PYTHON) has no venv module; install it (Debian: apt install python3-venv)" >&2; exit 1; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	@touch $@
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
+	@touch $@ $(SERVES)
 
-demo: $(READY) ## the product in a minute: server, environments, a learner that gets better
+demo: $(SERVES) ## the product in a minute: server, environments, a learner that gets better
 	@$(BIN)/python -m escalade.demo
 
 demo-train: $(READY) ## ten minutes on two cores: a small model learns by GRPO, measured before and after
@@ -74,7 +78,7 @@ soak: $(READY) ## the long run: 10,000 sandbox jobs, looking for leaks; 200 kill
 	@$(BIN)/python -m pytest -m long
 	@ESCALADE_CRASHES=200 $(BIN)/python -m pytest tests/integration/test_crash.py
 
-serve: $(READY) ## a server on 127.0.0.1:8700 with the embedded database
+serve: $(SERVES) ## a server on 127.0.0.1:8700 with the embedded database
 	@$(BIN)/escalade serve
 
 clean: ## remove the virtual environment and every cache

@@ -57,7 +57,7 @@ async def issue(desk: Desk, *, run: tables.Run, cursor: int, request: BatchReque
             if draft is None and refill:
                 await require_batch(session, run, cursor)
     if draft is None:
-        async with desk.journal.writing(run.id) as writer:
+        async with desk.journal.writing(run.id, pool=True) as writer:
             draft = await _plan(writer, desk, cursor, refill, groups, rollouts)
     if (draft.batch.groups, draft.batch.rollouts) != (groups, rollouts):
         raise BatchConflict(

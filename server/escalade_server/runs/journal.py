@@ -41,7 +41,7 @@ class Writer:
     overdue: bool
     """Whether groups are open past their deadline."""
     changed: bool
-    """Whether members of the pool have another version by now, or may no longer be served."""
+    """Whether members of the pool have another version by now, or may no longer be served; False where not asked."""
     changes: dict[str, Any] = field(default_factory=dict)
     """Columns of the run to write with the number of its events, when the transaction ends."""
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -89,8 +89,12 @@ class Journal:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
-    async def writing(self, run_id: str) -> AsyncIterator[Writer]:
+    async def writing(self, run_id: str, *, pool: bool = False) -> AsyncIterator[Writer]:
         """Hold a run for one transaction.
+
+        Args:
+            run_id: The run.
+            pool: Whether to see if members of its pool changed, which costs milliseconds with thousands of them.
 
         Raises:
             RunNotFound: It does not exist or is deleted.
@@ -98,7 +102,7 @@ class Journal:
         lock = self._locks.setdefault(run_id, asyncio.Lock())
         async with lock:
             async with self.database.write() as session:
-                held = await runs.lock(session, run_id, now())
+                held = await runs.lock(session, run_id, now(), pool=pool)
                 if held is None:
                     raise RunNotFound(f"There is no run {run_id}.")
                 state = await self.state(session, held.run)

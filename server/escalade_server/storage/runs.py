@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, case, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -36,26 +36,28 @@ class Held(NamedTuple):
     overdue: bool
     """Whether `overdue` would find groups."""
     changed: bool
-    """Whether `changed_members` would find members."""
+    """Whether `changed_members` would find members; False where it was not asked."""
 
 
-async def lock(session: AsyncSession, run_id: str, at: datetime) -> Held | None:
-    """A run, held against every other writer of it until the transaction ends.
+async def lock(session: AsyncSession, run_id: str, at: datetime, *, pool: bool) -> Held | None:
+    """A run, held against every other writer of it until the transaction ends; with `pool`, its members are looked at.
 
     What is due is seen as it was when the wait for the run began: what a writer before this one did about it is done
     again, without effect.
     """
     late = select(BatchGroup.id).where(*_overdue(Run.id, Run.generation, at)).correlate(Run).exists()
-    changed = (
-        select(RunEnvironment.position)
+    # Counted: PostgreSQL hashes for that. For `exists` it expects to find a row soon, and as a rule there is none.
+    changes = (
+        select(func.count())
+        .select_from(RunEnvironment)
         .join(Environment, Environment.id == RunEnvironment.environment_id)
         .where(*_changed(Run.id))
         .correlate(Run)
-        .exists()
+        .scalar_subquery()
     )
     row = (
         await session.execute(
-            select(Run, late, changed)
+            select(Run, late, changes if pool else literal(0))
             .where(Run.id == run_id, Run.deleted_at.is_(None))
             # Not against whoever adds rows that refer to it. SQLite has one writer at a time, and no such clause.
             .with_for_update(of=Run, key_share=True)
