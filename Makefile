@@ -15,7 +15,7 @@ PYTHON ?= $(firstword $(foreach candidate,python3.11 python3.12 python3.13 pytho
 PYTEST ?=
 BENCHMARKS := $(filter-out benchmarks/soak.py benchmarks/training_experiment.py benchmarks/_%,$(wildcard benchmarks/*.py))
 
-.PHONY: help demo demo-train test lint format bench test-integrations test-verl test-languages test-userns soak serve clean
+.PHONY: help setup demo demo-train test lint format bench test-integrations test-verl test-languages test-userns soak serve clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -32,6 +32,8 @@ $(READY) $(SERVES): pyproject.toml constraints.txt
 	  || { rm -rf $(VENV); echo "error: $(PYTHON) has no venv module; install it (Debian: apt install python3-venv)" >&2; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
 	@touch $@ $(SERVES)
+
+setup: $(READY) ## everything that training, the notebook and the tests need, in .venv
 
 demo: $(SERVES) ## the product in a minute: server, environments, a learner that gets better
 	@$(BIN)/python -m escalade.demo
