@@ -18,7 +18,7 @@ import httpx
 from pydantic import JsonValue
 
 from escalade import _ahead, _async_runs, _async_syntheses, _base, _reports, _requests, _retry
-from escalade._fields import ProgramFields, ScoringFields
+from escalade._fields import ProgramFields, ScoreItemFields, ScoringFields
 from escalade._reports import Part
 from escalade._requests import Answer, Call, Item, NewStatus
 from escalade.types import (
@@ -225,7 +225,7 @@ class AsyncClient(_async_runs.AsyncRunMethods, _async_syntheses.AsyncSynthesisMe
 
     async def score(
         self,
-        items: Iterable[ScoreItem],
+        items: Iterable[ScoreItem | ScoreItemFields],
         *,
         program: ProgramSettings | ProgramFields | None = None,
         scoring: ScoringSettings | ScoringFields | None = None,
@@ -233,7 +233,7 @@ class AsyncClient(_async_runs.AsyncRunMethods, _async_syntheses.AsyncSynthesisMe
         """Judge completions against instances, in any number; the outcomes are in the order of the items.
 
         Args:
-            items: Instances with the completions to judge.
+            items: Instances with the completions to judge, also as plain dictionaries.
             program: How the items of mode `program` are judged.
             scoring: How answers are read and scored; default as in a run without settings.
         """

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Unpack
 
 from escalade import _ahead, _base, _reports, _requests, _retry
-from escalade._fields import ForkFields, RunFields
+from escalade._fields import AttemptFields, ForkFields, RunFields
 from escalade._reports import Part
 from escalade._requests import Answer, Call, Item
 from escalade.types import (
@@ -175,8 +175,8 @@ class AsyncRunMethods(_base.BaseClient, ABC):
         """
         return await self._send(_requests.extend(run, cursor, group, deadline))
 
-    async def report(self, run: str, attempts: Iterable[AttemptReport]) -> AttemptResults:
-        """Report rollouts, in any number; the outcomes are in the order of the attempts.
+    async def report(self, run: str, attempts: Iterable[AttemptReport | AttemptFields]) -> AttemptResults:
+        """Report rollouts, in any number, also as plain dictionaries; the outcomes are in the order of the attempts.
 
         A big report is sent in parts, side by side, and in smaller ones where the server, or a proxy before it, refuses
         their length. Where a part fails the others are still sent, and the first failure is raised; the whole report
@@ -184,6 +184,7 @@ class AsyncRunMethods(_base.BaseClient, ABC):
 
         Raises:
             Conflict: A rollout was already reported with other content.
+            InvalidRequest: An attempt is not complete or has a field that there is not; nothing was sent.
             NotFound: The run has no such group.
         """
         return _reports.merge_results(await self._all(_reports.report(run, attempts, self._limit)))

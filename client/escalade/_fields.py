@@ -1,4 +1,4 @@
-"""Settings as plain dictionaries, with their keys checked by type checkers.
+"""Settings and items as plain dictionaries, with their keys checked by type checkers.
 
 Guarantee: nothing here exists at run time but names; the models of `escalade.types` check the values.
 """
@@ -6,7 +6,7 @@ Guarantee: nothing here exists at run time but names; the models of `escalade.ty
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypedDict
+from typing import Literal, Required, TypedDict
 
 from escalade.types import (
     AnswerType,
@@ -116,3 +116,24 @@ class ForkFields(TypedDict, total=False):
     rollouts: int
     seed: int
     deadline_s: float
+
+
+class AttemptFields(TypedDict, total=False):
+    """Fields of `escalade.types.AttemptReport`."""
+
+    group: Required[str]
+    rollout: int | None
+    report_id: str | None
+    completion: str | None
+    score: float | None
+    completion_tokens: int | None
+    policy_step: int | None
+
+
+class ScoreItemFields(TypedDict, total=False):
+    """Fields of `escalade.types.ScoreItem`."""
+
+    instance: Required[str]
+    completion: Required[str]
+    mode: Mode
+    completion_tokens: int | None

@@ -11,8 +11,17 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, chain
 from typing import Generic
 
-from escalade._fields import ProgramFields, ScoringFields
-from escalade._requests import TOO_LONG, Answer, Call, encode, json_post, program_settings, scoring_settings
+from escalade._fields import AttemptFields, ProgramFields, ScoreItemFields, ScoringFields
+from escalade._requests import (
+    TOO_LONG,
+    Answer,
+    Call,
+    checked_items,
+    encode,
+    json_post,
+    program_settings,
+    scoring_settings,
+)
 from escalade.errors import InvalidRequest
 from escalade.types import AttemptReport, AttemptResults, ProgramSettings, ScoreItem, ScoreList, ScoringSettings
 
@@ -52,9 +61,9 @@ class Part(Generic[Answer]):
         return [replace(self, items=self.items[:half]), replace(self, start=self.start + half, items=self.items[half:])]
 
 
-def report(run_id: str, attempts: Iterable[AttemptReport], limit: Limit) -> list[Part[AttemptResults]]:
+def report(run_id: str, attempts: Iterable[AttemptReport | AttemptFields], limit: Limit) -> list[Part[AttemptResults]]:
     """Build the parts that together report these attempts, in order."""
-    sent = list(attempts)
+    sent = checked_items(AttemptReport, attempts, "attempts")
 
     def make(start: int, items: Sequence[bytes]) -> Call[AttemptResults]:
         part = sent[start : start + len(items)]
@@ -75,13 +84,13 @@ def report(run_id: str, attempts: Iterable[AttemptReport], limit: Limit) -> list
 
 
 def score(
-    items: Iterable[ScoreItem],
+    items: Iterable[ScoreItem | ScoreItemFields],
     program: ProgramSettings | ProgramFields | None,
     scoring: ScoringSettings | ScoringFields | None,
     limit: Limit,
 ) -> list[Part[ScoreList]]:
     """Build the parts that together score these items, in order."""
-    sent = list(items)
+    sent = checked_items(ScoreItem, items, "items")
     settings = b"" if program is None else b',"program":' + encode(program_settings(program))
     settings += b"" if scoring is None else b',"scoring":' + encode(scoring_settings(scoring))
 

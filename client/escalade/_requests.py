@@ -326,6 +326,21 @@ def checked(kind: type[Body], fields: Mapping[str, Any]) -> Body:
     return _model(kind, fields)
 
 
+def checked_items(kind: type[Body], given: Iterable[Body | Mapping[str, Any]], name: str) -> list[Body]:
+    """Check items that may be plain dictionaries; `name` is that of the request's list.
+
+    Raises:
+        InvalidRequest: One is not of its kind; the text names its place, from 0, and field.
+    """
+    found = []
+    for place, one in enumerate(given):
+        try:
+            found.append(kind.model_validate(one))
+        except ValidationError as error:
+            raise InvalidRequest(_readable(error, name, place)) from None
+    return found
+
+
 def _post(path: str, parse: Callable[[bytes], Answer], body: bytes) -> Call[Answer]:
     return Call("POST", path, parse, body=body, headers={"Content-Type": "application/json"})
 
@@ -363,11 +378,13 @@ def _encode(model: BaseModel) -> bytes:
     return model.model_dump_json(exclude_unset=True, exclude_none=True).encode()
 
 
-def _readable(error: ValidationError) -> str:
+def _readable(error: ValidationError, *above: str | int) -> str:
+    """Say what is wrong with which field; `above` is where the model stands in the request."""
     problems = []
     for problem in error.errors(include_url=False, include_input=False):
-        where = ".".join(str(part) for part in problem["loc"])
-        problems.append(f"`{where}`: {problem['msg']}" if where else problem["msg"].removeprefix("Value error, "))
+        where = ".".join(str(part) for part in (*above, *problem["loc"]))
+        words = problem["msg"].removeprefix("Value error, ")
+        problems.append(f"`{where}`: {words}" if where else words)
     return "; ".join(problems)
 
 

@@ -20,7 +20,7 @@ from pydantic import JsonValue
 
 from escalade import _ahead, _base, _reports, _requests, _retry, _runs, _syntheses
 from escalade._async_client import AsyncClient
-from escalade._fields import ProgramFields, ScoringFields
+from escalade._fields import ProgramFields, ScoreItemFields, ScoringFields
 from escalade._reports import Part
 from escalade._requests import Answer, Call, Item, NewStatus
 from escalade._side_by_side import side_by_side
@@ -244,7 +244,7 @@ class Client(_runs.RunMethods, _syntheses.SynthesisMethods):
 
     def score(
         self,
-        items: Iterable[ScoreItem],
+        items: Iterable[ScoreItem | ScoreItemFields],
         *,
         program: ProgramSettings | ProgramFields | None = None,
         scoring: ScoringSettings | ScoringFields | None = None,
@@ -252,7 +252,7 @@ class Client(_runs.RunMethods, _syntheses.SynthesisMethods):
         """Judge completions against instances, in any number; the outcomes are in the order of the items.
 
         Args:
-            items: Instances with the completions to judge.
+            items: Instances with the completions to judge, also as plain dictionaries.
             program: How the items of mode `program` are judged.
             scoring: How answers are read and scored; default as in a run without settings.
         """

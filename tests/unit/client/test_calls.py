@@ -224,6 +224,35 @@ async def test_the_parts_of_a_report_are_sent_side_by_side(call, api):
     assert len((await call("report", run.run, attempts(4 * _reports.MAX_ITEMS))).outcomes) == 2_048
 
 
+async def test_plain_dictionaries_do_as_well(call, api):
+    run = await call("create_run", "plain", groups=1, rollouts=2)
+    group = (await call("batch", run.run, 0)).groups[0].group
+    given = [AttemptReport(group=group, rollout=0, score=1.0), {"group": group, "rollout": 1, "score": 0.0}]
+    assert [one.rollout for one in (await call("report", run.run, given)).outcomes] == [0, 1]
+    assert api.requests[-1].body["attempts"] == [
+        {"group": group, "rollout": 0, "score": 1.0},
+        {"group": group, "rollout": 1, "score": 0.0},
+    ]
+    await call("score", [{"instance": "i", "completion": "x"}])
+    assert api.requests[-1].body["items"] == [{"instance": "i", "completion": "x"}]
+
+
+@pytest.mark.parametrize(
+    ("second", "complaint"),
+    [
+        ({"group": "0.0", "rollout": 1, "scores": 1.0}, "`attempts.1.scores`: "),
+        ({"group": "0.0", "rollout": -1, "score": 1.0}, "`attempts.1.rollout`: "),
+        ({"group": "0.0", "rollout": 1}, "`attempts.1`: give exactly one of `completion` and `score`"),
+        (("0.0", 1, 1.0), "`attempts.1`: "),
+    ],
+)
+async def test_a_report_that_is_not_one_is_refused_before_anything_is_sent(call, api, second, complaint):
+    with pytest.raises(escalade.InvalidRequest) as refused:
+        await call("report", "run_0", [{"group": "0.0", "rollout": 0, "score": 1.0}, second])
+    assert complaint in refused.value.detail
+    assert not api.requests
+
+
 async def test_an_empty_report_sends_nothing(call, api):
     assert (await call("report", "run_0", [])).outcomes == []
     assert (await call("score", [])).outcomes == []

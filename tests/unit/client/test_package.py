@@ -6,7 +6,7 @@ import sys
 
 import escalade
 from escalade import errors, types
-from escalade._fields import RunFields
+from escalade._fields import AttemptFields, RunFields, ScoreItemFields
 
 
 def test_all_names_every_public_member():
@@ -49,6 +49,11 @@ def test_both_clients_have_the_same_methods_with_the_same_arguments():
 
 def test_every_setting_of_a_run_can_be_given():
     assert set(RunFields.__annotations__) == set(types.RunRequest.model_fields) - {"name"}
+
+
+def test_every_field_of_an_item_can_be_given():
+    assert set(AttemptFields.__annotations__) == set(types.AttemptReport.model_fields)
+    assert set(ScoreItemFields.__annotations__) == set(types.ScoreItem.model_fields)
 
 
 def test_importing_the_sdk_needs_httpx_and_pydantic_alone():
