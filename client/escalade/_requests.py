@@ -332,13 +332,7 @@ def checked_items(kind: type[Body], given: Iterable[Body | Mapping[str, Any]], n
     Raises:
         InvalidRequest: One is not of its kind; the text names its place, from 0, and field.
     """
-    found = []
-    for place, one in enumerate(given):
-        try:
-            found.append(kind.model_validate(one))
-        except ValidationError as error:
-            raise InvalidRequest(_readable(error, name, place)) from None
-    return found
+    return [_validated(kind, one, name, place) for place, one in enumerate(given)]
 
 
 def _post(path: str, parse: Callable[[bytes], Answer], body: bytes) -> Call[Answer]:
@@ -368,10 +362,14 @@ def _query(**filters: str | int | None) -> tuple[tuple[str, str], ...]:
 
 
 def _model(kind: type[Body], fields: Mapping[str, Any]) -> Body:
+    return _validated(kind, {name: value for name, value in fields.items() if value is not None})
+
+
+def _validated(kind: type[Body], given: Body | Mapping[str, Any], *above: str | int) -> Body:
     try:
-        return kind.model_validate({name: value for name, value in fields.items() if value is not None})
+        return kind.model_validate(given)
     except ValidationError as error:
-        raise InvalidRequest(_readable(error)) from None
+        raise InvalidRequest(_readable(error, *above)) from None
 
 
 def _encode(model: BaseModel) -> bytes:

@@ -46,18 +46,20 @@ async def lock(session: AsyncSession, run_id: str, at: datetime, *, pool: bool) 
     again, without effect.
     """
     late = select(BatchGroup.id).where(*_overdue(Run.id, Run.generation, at)).correlate(Run).exists()
-    # Counted: PostgreSQL hashes for that. For `exists` it expects to find a row soon, and as a rule there is none.
-    changes = (
-        select(func.count())
-        .select_from(RunEnvironment)
-        .join(Environment, Environment.id == RunEnvironment.environment_id)
-        .where(*_changed(Run.id))
-        .correlate(Run)
-        .scalar_subquery()
-    )
+    changes: ColumnElement[int] = literal(0)
+    if pool:
+        # Counted: PostgreSQL hashes for that. For `exists` it expects to find a row soon, and as a rule there is none.
+        changes = (
+            select(func.count())
+            .select_from(RunEnvironment)
+            .join(Environment, Environment.id == RunEnvironment.environment_id)
+            .where(*_changed(Run.id))
+            .correlate(Run)
+            .scalar_subquery()
+        )
     row = (
         await session.execute(
-            select(Run, late, changes if pool else literal(0))
+            select(Run, late, changes)
             .where(Run.id == run_id, Run.deleted_at.is_(None))
             # Not against whoever adds rows that refer to it. SQLite has one writer at a time, and no such clause.
             .with_for_update(of=Run, key_share=True)
